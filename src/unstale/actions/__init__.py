@@ -1,0 +1,1 @@
+"""What can be changed, one module per thing."""

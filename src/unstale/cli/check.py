@@ -1,0 +1,119 @@
+"""unstale check: look, judge, report; changes nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from unstale import __version__, codec
+from unstale.check import Check, catalogue
+from unstale.cli.options import facts_for, selection
+from unstale.errors import UsageError
+from unstale.examine import examine
+from unstale.fact import Facts, Options, RecordedFacts
+from unstale.local import LocalHost
+from unstale.project import Project
+from unstale.render import text
+from unstale.report import Report, as_json
+
+
+@click.command()
+@click.argument("path", default=".")
+@click.option("-C", "directory", help="Look at the project in DIR.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option("-o", "output", type=click.Path(dir_okay=False), help="Write the report to FILE.")
+@click.option("--only", default="", help="Codes or layers, separated by commas.")
+@click.option("--skip", default="", help="Codes or layers to leave out.")
+@click.option("--fast", is_flag=True, help="No guarded import, no hashing of builds, no database copy.")
+@click.option("--strict", is_flag=True, help="A risk counts as stale.")
+@click.option("--url", "urls", multiple=True, help="An address of the running app.")
+@click.option("--offline", is_flag=True, help="Do not ask git remotes.")
+@click.option("--allow-import", is_flag=True, help="Import the app even where no kernel barrier is available.")
+@click.option("--copy-limit", type=int, default=512, help="Copy no database above this many MiB.")
+@click.option("--record", type=click.Path(dir_okay=False), help="Write what was seen to FILE.")
+@click.option("--replay", type=click.Path(exists=True, dir_okay=False), help="Judge what FILE holds.")
+@click.option("--timings", is_flag=True, help="Say how long each look took.")
+@click.option("-v", "--verbose", is_flag=True, help="Show what was proven fresh too.")
+@click.option("-q", "--quiet", is_flag=True, help="Say only the verdict.")
+def command(  # noqa: PLR0913 - one parameter an option of the contract
+    *,
+    path: str,
+    directory: str | None,
+    form: str,
+    output: str | None,
+    only: str,
+    skip: str,
+    fast: bool,
+    strict: bool,
+    urls: tuple[str, ...],
+    offline: bool,
+    allow_import: bool,
+    copy_limit: int,
+    record: str | None,
+    replay: str | None,
+    timings: bool,
+    verbose: bool,
+    quiet: bool,
+) -> int:
+    """Find what is stale in the project at PATH, and prove it. Changes nothing."""
+    options = Options(fast, offline, urls, allow_import, copy_limit * 1024 * 1024)
+    facts = _replayed(Path(replay)) if replay else facts_for(directory or path, options)
+    left_out = _left_out(facts, only, skip)
+    report = examine(facts, catalogue(), left_out=left_out, strict=strict)
+    if record:
+        _record(Path(record), facts)
+    shown = json.dumps(as_json(report), indent=2) if form == "json" else _text(report, facts, verbose, quiet, timings)
+    if output:
+        Path(output).write_text(shown + "\n", "utf-8")
+    else:
+        click.echo(shown)
+    return report.exit
+
+
+def _left_out(facts: Facts, only: str, skip: str) -> dict[str, str]:
+    """Return code → what leaves it out; settings count as a flag."""
+    wanted, unwanted = selection(only), selection(skip)
+    by_settings = selection(",".join(facts.project.settings.check.get("skip", [])))
+
+    def named(check: Check, words: frozenset[str]) -> bool:
+        return bool({check.code, check.layer.value} & words)
+
+    left_out = {each.code: "--only" for each in catalogue() if wanted and not named(each, wanted)}
+    left_out |= {each.code: "settings" for each in catalogue() if named(each, by_settings)}
+    return left_out | {each.code: "--skip" for each in catalogue() if named(each, unwanted)}
+
+
+def _record(path: Path, facts: Facts) -> None:
+    document = {
+        "schema": "unstale.facts/1",
+        "version": __version__,
+        "project": codec.encode(facts.project),
+        "options": codec.encode(facts.options),
+        "facts": facts.snapshot(),
+    }
+    path.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+
+
+def _replayed(path: Path) -> Facts:
+    try:
+        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if document["schema"] != "unstale.facts/1":
+            raise KeyError(document["schema"])
+        project = codec.decode(Project, document["project"])
+        options = codec.decode(Options, document["options"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            what=f"cannot replay {path}", why=f"it is no recording of unstale ({error})", next="Make one with --record."
+        ) from None
+    return RecordedFacts(project, LocalHost(), options, document["facts"])
+
+
+def _text(report: Report, facts: Facts, verbose: bool, quiet: bool, timings: bool) -> str:  # noqa: FBT001 - passed through
+    lines = text.report(report, verbose=verbose, quiet=quiet)
+    if timings:
+        slowest = sorted(facts.timings.items(), key=lambda item: -item[1])
+        lines += "\n\n" + "\n".join(f"  {seconds * 1000:7.1f} ms  {name}" for name, seconds in slowest)
+    return lines

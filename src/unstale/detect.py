@@ -1,0 +1,264 @@
+"""Finds what a project is made of by looking at its files; settings win over what is found."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from unstale import settings as settings_file
+from unstale.errors import UsageError
+from unstale.host import Entry, Host
+from unstale.project import Backend, DatabaseUrl, Frontend, Migrations, Project
+from unstale.settings import Settings
+
+PRUNED = (
+    *(".git", "node_modules", "__pycache__", ".unstale", ".venv", "venv", ".tox", ".nox", ".next", "site-packages"),
+    *(".mypy_cache", ".pytest_cache", ".ruff_cache", ".idea", ".vscode"),
+)
+_ELSEWHERE = frozenset({"tests", "test", "docs", "examples", "bench", "lab", "dist", "build", "fixtures", "templates"})
+_ENTRY = re.compile(r"^(\w+)\s*(?::\s*\w+\s*)?=\s*(?:\w+\.)?(FastAPI|Starlette|Flask)\(", re.MULTILINE)
+_DJANGO_SETTINGS = re.compile(r"DJANGO_SETTINGS_MODULE[\"']\s*,\s*[\"']([\w.]+)[\"']")
+_SQLITE_LITERAL = re.compile(r"[\"'](sqlite(?:\+\w+)?:///[^\"'\n]+)[\"']")
+_URL_KEY = re.compile(r"^(?:export\s+)?((?:\w+_)?(?:DATABASE|DB)_UR[LI]|SQLALCHEMY_DATABASE_URI)\s*=\s*(.+)$", re.MULTILINE)
+_MARKERS = ("requirements.txt", "pyproject.toml", "manage.py", "alembic.ini", "setup.py", "Pipfile", "uv.lock")
+_COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+
+
+def find_project(start: Path, host: Host) -> Project:
+    """Return the project that `start` lies in. Raises UsageError when there is none."""
+    start = start.resolve()
+    if not start.is_dir():
+        raise UsageError(what="no project here", why=f"{start} is not a directory", next="Name a directory.")
+    root, settings = _root(start)
+    entries = host.walk(str(root), PRUNED, depth=4)
+    project = _project(root, settings, entries, host)
+    parts = (project.backends, project.frontends, project.compose, project.migrations)
+    if settings.source is None and not project.git and not any(parts):
+        raise UsageError(
+            what="no project here",
+            why=f"{start} holds no settings, no git checkout, no back end, no front end and no compose file",
+            next="Go to the project, or name it: unstale check PATH",
+        )
+    return project
+
+
+def _root(start: Path) -> tuple[Path, Settings]:
+    for directory in (start, *start.parents):
+        for name in ("unstale.toml", "pyproject.toml"):
+            if (directory / name).is_file():
+                found = settings_file.load(directory / name)
+                if found is not None:
+                    return directory, found
+    for directory in (start, *start.parents):
+        if (directory / ".git").exists():
+            return directory, Settings()
+    return start, Settings()
+
+
+def _project(root: Path, settings: Settings, entries: tuple[Entry, ...], host: Host) -> Project:
+    files = [entry.path for entry in entries if entry.kind == "file" and not _elsewhere(entry.path)]
+    backends = tuple(_backends(root, settings, files, host))
+    return Project(
+        root=root,
+        name=str(settings.project.get("name") or root.name or "root"),
+        git=(root / ".git").exists() or _inside_git(root),
+        backends=backends,
+        frontends=tuple(_frontends(root, settings, files, host)),
+        databases=tuple(_databases(root, settings, backends, files, host)),
+        migrations=tuple(_migrations(root, settings, files, host)),
+        compose=tuple(_compose(root, settings, files)),
+        dockerfiles=tuple(root / path for path in files if Path(path).name.startswith("Dockerfile")),
+        settings=settings,
+    )
+
+
+def _elsewhere(path: str) -> bool:
+    return bool(_ELSEWHERE & set(Path(path).parts[:-1]))
+
+
+def _inside_git(root: Path) -> bool:
+    return any((parent / ".git").exists() for parent in root.parents)
+
+
+def _text(host: Host, path: Path, limit: int = 400_000) -> str:
+    with suppress(OSError):
+        return host.read(str(path), limit).decode("utf-8", "replace")
+    return ""
+
+
+# --- back ends
+
+
+def _backends(root: Path, settings: Settings, files: list[str], host: Host) -> list[Backend]:
+    if settings.backends:
+        return [_backend(root, root / str(table.get("path", ".")), files, host, table) for table in settings.backends]
+    marked = {Path(path).parent for path in files if Path(path).name in _MARKERS}
+    found = [_backend(root, root / place, files, host, {}) for place in sorted(marked)]
+    found = [each for each in found if each.kind != "python"]
+    return [each for each in found if not any(_holds(each, other) for other in found)]
+
+
+def _holds(outer: Backend, other: Backend) -> bool:
+    """Return whether the outer directory is a back end only because of what its inner one holds."""
+    return other is not outer and other.path.is_relative_to(outer.path) and other.path != outer.path
+
+
+def _backend(root: Path, path: Path, files: list[str], host: Host, table: dict[str, Any]) -> Backend:
+    path = path.resolve()
+    inside = [root / name for name in files if (root / name).is_relative_to(path)]
+    kind, app = _entry(path, inside, host)
+    app = str(table["app"]) if "app" in table else app
+    names = [str(table["env_file"])] if "env_file" in table else [".env"]
+    env_files = [path / name for name in names] + ([root / ".env"] if "env_file" not in table and path != root else [])
+    requirements = [path / str(table["requirements"])] if "requirements" in table else _requirements(path)
+    return Backend(
+        path=path,
+        kind=kind,
+        app=app,
+        python=_python(root, path, table),
+        env_files=tuple(each for each in env_files if each.is_file()),
+        requirements=tuple(requirements),
+    )
+
+
+def _entry(path: Path, inside: list[Path], host: Host) -> tuple[str, str | None]:
+    if (path / "manage.py").is_file():
+        found = _DJANGO_SETTINGS.search(_text(host, path / "manage.py"))
+        return "django", found and found[1]
+    sources = [each for each in inside if each.suffix == ".py"]
+    for source in sorted(sources, key=lambda each: (len(each.parts), each.stem not in ("main", "app", "wsgi", "asgi"))):
+        found = _ENTRY.search(_text(host, source))
+        if found:
+            module = ".".join(source.relative_to(path).with_suffix("").parts).removesuffix(".__init__")
+            return found[2].lower(), f"{module}:{found[1]}"
+    return "python", None
+
+
+def _requirements(path: Path) -> list[Path]:
+    locks = [path / name for name in ("uv.lock", "pylock.toml", "poetry.lock", "requirements.txt")]
+    return [each for each in locks if each.is_file()][:1]
+
+
+def _python(root: Path, path: Path, table: dict[str, Any]) -> Path | None:
+    if "python" in table:
+        return path / str(table["python"])
+    places = [path / ".venv", path / "venv", root / ".venv", root / "venv"]
+    return next((each / "bin/python" for each in places if (each / "pyvenv.cfg").is_file()), None)
+
+
+# --- front ends
+
+
+def _frontends(root: Path, settings: Settings, files: list[str], host: Host) -> list[Frontend]:
+    if settings.frontends:
+        return [_frontend(root / str(table.get("path", ".")), host, table) for table in settings.frontends]
+    found = []
+    for path in files:
+        if Path(path).name == "package.json":
+            place = (root / path).parent
+            if "build" in _manifest(place, host).get("scripts", {}):
+                found.append(_frontend(place, host, {}))
+    return found
+
+
+def _manifest(place: Path, host: Host) -> dict[str, Any]:
+    with suppress(ValueError):
+        document = json.loads(_text(host, place / "package.json") or "{}")
+        if isinstance(document, dict):
+            return document
+    return {}
+
+
+def _frontend(place: Path, host: Host, table: dict[str, Any]) -> Frontend:
+    place = place.resolve()
+    manifest = _manifest(place, host)
+    needs = {**manifest.get("dependencies", {}), **manifest.get("devDependencies", {})}
+    kind = "next" if "next" in needs else "vite" if "vite" in needs else "node"
+    packager = next((name for name, lock in _PACKAGERS if (place / lock).is_file()), "npm")
+    build = tuple(str(table["build"]).split()) if "build" in table else (packager, "run", "build")
+    dist = table.get("dist") or _out_dir(place, host) or {"next": ".next"}.get(kind, "dist")
+    return Frontend(place, kind, build, (place / str(dist)).resolve(), packager)
+
+
+_PACKAGERS = (("pnpm", "pnpm-lock.yaml"), ("yarn", "yarn.lock"), ("npm", "package-lock.json"))
+
+
+def _out_dir(place: Path, host: Host) -> str | None:
+    for name in ("vite.config.ts", "vite.config.js", "vite.config.mts", "vite.config.mjs"):
+        found = re.search(r"outDir\s*:\s*[\"']([^\"']+)[\"']", _text(host, place / name))
+        if found:
+            return found[1]
+    return None
+
+
+# --- databases, migrations, compose
+
+
+def _databases(
+    root: Path, settings: Settings, backends: tuple[Backend, ...], files: list[str], host: Host
+) -> list[DatabaseUrl]:
+    if "url" in settings.database:
+        owner = backends[0].path if backends else None
+        return [DatabaseUrl(_bare(str(settings.database["url"])), f"{settings.source} [database] url", owner)]
+    found = []
+    for backend in backends:
+        found += _from_env(backend, host) or _from_source(root, backend, files, host)
+    return found
+
+
+def _from_env(backend: Backend, host: Host) -> list[DatabaseUrl]:
+    for path in backend.env_files:
+        match = _URL_KEY.search(_text(host, path))
+        if match:
+            return [DatabaseUrl(_bare(match[2].strip().strip("\"'")), f"{path} {match[1]}", backend.path)]
+    return []
+
+
+def _from_source(root: Path, backend: Backend, files: list[str], host: Host) -> list[DatabaseUrl]:
+    if backend.kind == "django":
+        return _from_django(backend, host)
+    for name in files:
+        path = root / name
+        if path.suffix == ".py" and path.is_relative_to(backend.path):
+            match = _SQLITE_LITERAL.search(_text(host, path))
+            if match:
+                return [DatabaseUrl(match[1], str(path), backend.path)]
+    return []
+
+
+def _from_django(backend: Backend, host: Host) -> list[DatabaseUrl]:
+    source = backend.path / (backend.app or "").replace(".", "/")
+    match = re.search(r"BASE_DIR\s*/\s*[\"']([\w.]+\.sqlite3)[\"']", _text(host, source.with_suffix(".py")))
+    return [DatabaseUrl(f"sqlite:///{backend.path / match[1]}", f"{source}.py", backend.path)] if match else []
+
+
+def _bare(url: str) -> str:
+    """Return the URL without its password, which nothing here needs."""
+    return re.sub(r"(://[^/:@]*):[^/@]*@", r"\1@", url)
+
+
+def _migrations(root: Path, settings: Settings, files: list[str], host: Host) -> list[Migrations]:
+    named = settings.database.get("migrations")
+    paths = [root / str(named)] if named else [root / path for path in files if Path(path).name == "alembic.ini"]
+    return [found for path in paths if (found := _alembic(path, host)) is not None]
+
+
+def _alembic(config: Path, host: Host) -> Migrations | None:
+    text = _text(host, config)
+    location = re.search(r"^script_location\s*=\s*(.+)$", text, re.MULTILINE)
+    if location is None:
+        return None
+    scripts = (config.parent / location[1].strip().replace("%(here)s", str(config.parent))).resolve()
+    versions = re.search(r"^version_locations\s*=\s*(.+)$", text, re.MULTILINE)
+    places = versions[1].replace("%(here)s", str(config.parent)).split() if versions else [str(scripts / "versions")]
+    return Migrations("alembic", config, tuple((config.parent / place).resolve() for place in places))
+
+
+def _compose(root: Path, settings: Settings, files: list[str]) -> list[Path]:
+    named = settings.docker.get("compose")
+    if named:
+        return [root / str(named)]
+    return [root / path for path in files if Path(path).name in _COMPOSE]

@@ -1,0 +1,99 @@
+"""Reads a command line as a server's, a worker's or a development server's; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+SERVERS = ("uvicorn", "gunicorn", "hypercorn", "granian", "daphne", "waitress-serve", "fastapi", "flask")
+JOBS = ("celery", "rq", "dramatiq", "arq", "huey_consumer", "taskiq")
+DEV_TOOLS = ("vite", "next", "webpack-dev-server", "react-scripts")
+_FLAGS_WITHOUT_VALUE = frozenset("-B -E -I -O -OO -P -S -s -u -v -x -q -b -d".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a command line starts. `role` is server, job, dev, spawned, python or other.
+
+    `program` names the server or tool, `app` its "module:attribute" when given, `script` a Python file.
+    """
+
+    role: str
+    program: str
+    app: str | None = None
+    script: str | None = None
+    reload: bool = False
+    module: str | None = None
+
+
+def parse(words: tuple[str, ...]) -> Command:
+    """Return what the words start; wrappers such as sh, npm or npx are other."""
+    if not words:
+        return Command("other", "")
+    program = PurePath(words[0]).name
+    if program.startswith("gunicorn: "):  # setproctitle rewrites argv: "gunicorn: master [app.main:app]"
+        return Command("server", "gunicorn", app=program.partition("[")[2].rstrip("]") or None)
+    if program.startswith(("python", "pypy")):
+        return _python(words[1:])
+    if program in ("node", "bun", "deno"):
+        return _node(words[1:])
+    if program in SERVERS:
+        return _server(program, words[1:])
+    return _node(words) if program in DEV_TOOLS else Command("other", program)
+
+
+def _python(words: tuple[str, ...]) -> Command:
+    rest = list(words)
+    while rest and rest[0].startswith("-") and rest[0] not in ("-m", "-c"):
+        flag = rest.pop(0)
+        if flag in ("-W", "-X") and rest:
+            rest.pop(0)
+        elif flag not in _FLAGS_WITHOUT_VALUE and not flag.startswith(("-W", "-X", "--")):
+            continue
+    if not rest:
+        return Command("other", "python")
+    if rest[0] == "-c":
+        spawned = any("spawn_main(" in word or "--multiprocessing-fork" in word for word in rest)
+        return Command("spawned" if spawned else "other", "python")
+    if rest[0] == "-m":
+        name = rest[1] if len(rest) > 1 else ""
+        return _named(name, tuple(rest[2:]), module=name)
+    return _named(PurePath(rest[0]).name, tuple(rest[1:]), script=rest[0])
+
+
+def _named(name: str, rest: tuple[str, ...], module: str | None = None, script: str | None = None) -> Command:
+    if name in SERVERS:
+        return _server(name, rest)
+    if name in JOBS:
+        return Command("job", name, module=module)
+    if name == "manage.py" and "runserver" in rest:
+        return Command("server", "runserver", script=script, reload="--noreload" not in rest)
+    return Command("python", name, module=module, script=script)
+
+
+def _server(name: str, rest: tuple[str, ...]) -> Command:
+    if name == "flask":
+        if "run" not in rest:
+            return Command("other", name)
+        reload = "--debug" in rest or "--reload" in rest
+        app = next((rest[at + 1] for at, word in enumerate(rest[:-1]) if word in ("--app", "-A")), None)
+        return Command("server", name, app=app, reload=reload)
+    if name == "fastapi":
+        verb = next((word for word in rest if word in ("run", "dev")), None)
+        return Command("server" if verb else "other", name, reload=verb == "dev" or "--reload" in rest)
+    app = next((word for word in rest if ":" in word and not word.startswith("-") and _importable(word)), None)
+    return Command("server", name, app=app, reload="--reload" in rest)
+
+
+def _importable(word: str) -> bool:
+    module, _, attribute = word.partition(":")
+    return all(part.isidentifier() for part in module.split(".")) and attribute.split("(")[0].replace(".", "").isidentifier()
+
+
+def _node(words: tuple[str, ...]) -> Command:
+    for word in words[:2]:
+        name = PurePath(word).name.removesuffix(".js").removesuffix(".mjs")
+        if name in DEV_TOOLS:
+            building = any(each in words for each in ("build", "preview", "start"))
+            return Command("server" if "start" in words else "other" if building else "dev", name, reload=not building)
+    return Command("other", "node")

@@ -1,0 +1,117 @@
+"""How this machine is changed: renames, atomic writes, signals through pidfds, detached processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+from unstale.errors import Failed
+from unstale.host import Ident
+
+
+def replace(path: str, data: bytes, mode: int) -> None:
+    """Write a temporary file beside the target, fsync it, rename it over, fsync the directory."""
+    target = Path(path)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(target)
+    sync_directory(target.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make renames in the directory durable (rename(2) alone is not)."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def rename(source: str, target: str) -> None:
+    """Rename; across filesystems copy, compare and then rename the source's copy away."""
+    if os.path.lexists(target):
+        raise Failed(what=f"cannot move {source}", why=f"{target} is already there", next=f"Look at {target}.")
+    Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.rename(source, target)
+
+
+def clone(source: str, target: str) -> None:
+    """Copy a tree by hard links: unlink-and-replace writers (pip, uv, npm, import) leave the copy as it was."""
+    Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shutil.copytree(source, target, symlinks=True, copy_function=_link)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def ticks(pid: int) -> int | None:
+    """Return the process's start in clock ticks since boot, or None when it is gone or a zombie (proc(5))."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = text[text.rindex(")") + 2 :].split()
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def alive(ident: Ident) -> bool:
+    """Return whether exactly that process still runs."""
+    return ticks(ident.pid) == ident.ticks
+
+
+def signal_exactly(ident: Ident, number: int) -> bool:
+    """Signal through a pidfd taken before the identity is read again, so that a reused pid is never hit."""
+    try:
+        descriptor = os.pidfd_open(ident.pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if ticks(ident.pid) != ident.ticks:
+            return False
+        signal.pidfd_send_signal(descriptor, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def spawn(
+    argv: tuple[str, ...], *, cwd: str, env: dict[str, str], stdout: str, stderr: str, uid: int | None
+) -> Ident:
+    """Start a process in its own session, reparented at once so that it never becomes our zombie."""
+    with open(os.devnull, "rb") as nothing, _appending(stdout) as out, _appending(stderr) as err:  # noqa: PTH123 - devnull
+        child = subprocess.Popen(  # noqa: S603 - the argv of a process that ran before
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=nothing,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+            user=None if uid is None or uid == os.getuid() else uid,
+        )
+    started = ticks(child.pid)
+    child.returncode = 0  # it outlives us; the interpreter must not wait for it or warn
+    if started is None:
+        with suppress(ChildProcessError):
+            os.waitpid(child.pid, 0)
+        raise Failed(what=f"{argv[0]} ended at once", why="it did not stay up", next=f"Read {stderr}.")
+    return Ident(child.pid, started)
+
+
+def _appending(path: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - BinaryIO, private
+    return open(path, "ab")  # noqa: SIM115, PTH123 - closed by the caller's with; /dev/null too

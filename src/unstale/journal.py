@@ -1,0 +1,108 @@
+"""The record of every change: a JSON object a line, each sealed with a checksum over it and the line before."""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from unstale.errors import Halted, Locked
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry. `event` is begin, intent, done, failed, refused, note or end."""
+
+    seq: int
+    at: datetime
+    run: str
+    event: str
+    data: dict[str, Any]
+
+
+class Journal:
+    """Append-only, fsynced at every line. A torn last line is cut; a broken seal before it stops every change."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.path = directory / "journal.jsonl"
+
+    def lines(self) -> tuple[Line, ...]:
+        """Return what was recorded. Raises Halted when a line in the middle was edited."""
+        return tuple(line for line, _ in self._sealed())
+
+    def append(self, at: datetime, run: str, event: str, data: dict[str, Any]) -> None:
+        """Write one line and fsync it before returning."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sealed = tuple(self._sealed())
+        seq, before = (sealed[-1][0].seq + 1, sealed[-1][1]) if sealed else (1, "")
+        body = {"seq": seq, "at": at.isoformat(), "run": run, "event": event, "data": data}
+        text = json.dumps({**body, "sum": _seal(body, before)}, ensure_ascii=True)
+        self._cut_torn_line()
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, text.encode() + b"\n")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _sealed(self) -> Iterator[tuple[Line, str]]:
+        before = ""
+        raw = self.path.read_bytes() if self.path.exists() else b""
+        for number, text in enumerate(raw.split(b"\n")[:-1], 1):
+            try:
+                body = json.loads(text)
+                seal = body.pop("sum")
+            except (ValueError, KeyError):
+                raise self._broken(number) from None
+            if seal != _seal(body, before):
+                raise self._broken(number)
+            before = seal
+            yield Line(body["seq"], datetime.fromisoformat(body["at"]), body["run"], body["event"], body["data"]), seal
+
+    def _cut_torn_line(self) -> None:
+        if not self.path.exists():
+            return
+        raw = self.path.read_bytes()
+        if raw and not raw.endswith(b"\n"):
+            os.truncate(self.path, raw.rfind(b"\n") + 1)
+
+    def _broken(self, number: int) -> Halted:
+        return Halted(
+            what=f"the journal {self.path} cannot be trusted",
+            why=f"line {number} does not match its checksum: it was edited or damaged",
+            next=f"Look at it, then move it away: mv {self.path} {self.path}.damaged",
+        )
+
+
+@contextmanager
+def locked(directory: Path, why: str, now: datetime) -> Iterator[None]:
+    """Hold the project's one lock; it dies with its holder. Raises Locked naming who holds it, since when and why."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = directory / "lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 4096).decode(errors="replace").strip() or "another run"
+            raise Locked(what="another run is at work", why=holder, next="Wait for it to end.") from None
+        os.ftruncate(descriptor, 0)
+        since = now.isoformat(timespec="seconds")
+        os.pwrite(descriptor, f"{why} by {getpass.getuser()} (pid {os.getpid()}) since {since}".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _seal(body: dict[str, Any], before: str) -> str:
+    text = json.dumps(body, ensure_ascii=True, sort_keys=True)
+    return hashlib.sha256((before + text).encode()).hexdigest()[:16]

@@ -1,0 +1,191 @@
+"""Changes things: one engine for fix and undo, with a journal line before and after each effect, and proof."""
+
+from __future__ import annotations
+
+import importlib
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from unstale import codec
+from unstale.action import Action, Keep
+from unstale.check import by_code
+from unstale.errors import Failed, Halted, Refused, Unavailable, UnstaleError
+from unstale.examine import examine
+from unstale.fact import Facts
+from unstale.journal import Journal
+from unstale.layer import Risk
+from unstale.plan import Plan, Step
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one step: planned, done, failed, refused, skipped or manual."""
+
+    id: int
+    step: Step
+    state: str
+    note: str = ""
+    undoable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One changing command: its id names its journal lines and its trash."""
+
+    id: str
+    journal: Journal
+    trash: Path
+    state: Path
+
+    def keep(self, number: int) -> Keep:
+        """Return where the step of that number keeps what it replaces."""
+        return Keep(self.trash / self.id / str(number), self.state / "backups" / self.id / str(number))
+
+
+def begin(facts: Facts, command: str) -> Run:
+    """Open a run. Call it while holding the lock."""
+    project = facts.project
+    now = facts.host.now()
+    run = Run(f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", Journal(project.state), project.trash, project.state)
+    run.journal.append(now, run.id, "begin", {"command": command, "root": str(project.root)})
+    return run
+
+
+def perform(run: Run, todo: Plan, facts: Facts, *, limit: Risk, first: int = 1, say: Say) -> Iterator[Outcome]:
+    """Do the steps up to the risk limit, each proven by its own checks on new facts."""
+    for number, step in enumerate(todo.steps, first):
+        action = step.action
+        if action.risk is Risk.MANUAL:
+            yield Outcome(number, step, "manual", "a person must make this edit")
+        elif action.risk > limit:
+            yield Outcome(number, step, "skipped", f"it is {action.risk.word}: allow it with --risk {action.risk.word}")
+        elif action.restarts and todo.forbidden:
+            yield Outcome(number, step, "refused", f"no restart while this stands: {todo.forbidden}")
+        else:
+            say(action.title())
+            facts = facts.again()
+            yield _do(run, number, step, facts)
+
+
+def _do(run: Run, number: int, step: Step, facts: Facts) -> Outcome:
+    action = step.action
+    now = facts.host.now
+    try:
+        if action.settled(facts):
+            return Outcome(number, step, "done", "nothing was left to do")
+        why_not = action.blocked(facts)
+        if why_not is not None:
+            run.journal.append(now(), run.id, "refused", {"step": number, "title": action.title(), "why": why_not})
+            return Outcome(number, step, "refused", why_not)
+        inverse = action.inverse(facts, run.keep(number))
+    except (Unavailable, OSError) as error:
+        return Outcome(number, step, "refused", f"the pre-flight could not look: {error}")
+    run.journal.append(now(), run.id, "intent", _intent(number, step, inverse))
+    try:
+        action.apply(facts.host, run.keep(number))
+    except (UnstaleError, OSError) as error:
+        return _unwound(run, Outcome(number, step, "failed", str(error)), inverse, facts)
+    left = _uncured(step, facts)
+    if left:
+        return _unwound(run, Outcome(number, step, "failed", f"it did not cure {left}"), inverse, facts)
+    run.journal.append(now(), run.id, "done", {"step": number})
+    return Outcome(number, step, "done", undoable=inverse is not None)
+
+
+def _uncured(step: Step, facts: Facts) -> str:
+    """Judge the step's own checks again; return the ids that are still found."""
+    checks = [each for each in map(by_code, step.codes) if each is not None]
+    cured = {each.id for each in step.cures}
+    report = examine(facts.again(), checks)
+    return ", ".join(each.id for each in report.findings if each.id in cured)
+
+
+def _unwound(run: Run, outcome: Outcome, inverse: Action | None, facts: Facts) -> Outcome:
+    """Take a failed step back where its inverse can; else say what stands."""
+    note = outcome.note
+    if inverse is not None:
+        try:
+            inverse.apply(facts.host, run.keep(outcome.id))
+            note += "; taken back"
+        except (UnstaleError, OSError) as error:
+            note += f"; could not be taken back: {error}"
+    run.journal.append(facts.host.now(), run.id, "failed", {"step": outcome.id, "why": note})
+    return replace(outcome, note=note)
+
+
+def _intent(number: int, step: Step, inverse: Action | None) -> dict[str, Any]:
+    return {
+        "step": number,
+        "title": step.action.title(),
+        "codes": list(step.codes),
+        "risk": step.action.risk.word,
+        "inverse": inverse and pack(inverse),
+    }
+
+
+def undo(facts: Facts, run: Run, target: str, *, say: Say) -> Iterator[Outcome]:
+    """Take back every undoable step of the run `target`, newest first. Raises Refused, Failed."""
+    for number, (step, inverse) in enumerate(undoable(run.journal, target), 1):
+        say(inverse.title())
+        fresh = facts.again()
+        why_not = inverse.blocked(fresh)
+        if why_not is not None:
+            raise Refused(what=f"step {step} of {target} is not taken back", why=why_not, next="Nothing was changed.")
+        back = inverse.inverse(fresh, run.keep(number))
+        todo = Step(inverse, ())
+        run.journal.append(facts.host.now(), run.id, "intent", {**_intent(number, todo, back), "undoes": [target, step]})
+        try:
+            inverse.apply(facts.host, run.keep(number))
+        except (UnstaleError, OSError) as error:
+            run.journal.append(facts.host.now(), run.id, "failed", {"step": number, "why": str(error)})
+            raise Failed(what=f"step {step} of {target} was not taken back", why=str(error), next="unstale log") from None
+        run.journal.append(facts.host.now(), run.id, "done", {"step": number})
+        yield Outcome(number, todo, "done", undoable=back is not None)
+
+
+def undoable(journal: Journal, target: str) -> list[tuple[int, Action]]:
+    """Return (step, inverse) of what the run did and nobody took back yet, newest first."""
+    lines = journal.lines()
+    intents = {line.data["step"]: line.data for line in lines if line.run == target and line.event == "intent"}
+    done = {line.data["step"] for line in lines if line.run == target and line.event == "done"}
+    finished = {(line.run, line.data["step"]) for line in lines if line.event == "done"}
+    taken_back = {
+        line.data["undoes"][1]
+        for line in lines
+        if line.event == "intent"
+        and line.data.get("undoes", [None])[0] == target
+        and (line.run, line.data["step"]) in finished
+    }
+    steps = sorted((step for step in done - taken_back if intents[step]["inverse"]), reverse=True)
+    return [(step, unpack(intents[step]["inverse"])) for step in steps]
+
+
+def last_undoable(journal: Journal) -> str | None:
+    """Return the newest run of which something can still be taken back, undo runs excepted."""
+    runs = dict.fromkeys(line.run for line in journal.lines() if line.event == "begin" and line.data["command"] != "undo")
+    return next((run for run in reversed(runs) if undoable(journal, run)), None)
+
+
+def pack(action: Action) -> dict[str, Any]:
+    """Return the action as JSON values, its type by name."""
+    kind = type(action)
+    return {"type": f"{kind.__module__}:{kind.__qualname__}", "data": codec.encode(action)}
+
+
+def unpack(packed: dict[str, Any]) -> Action:
+    """Return the action of `pack`. Raises Halted for a type that this version does not know."""
+    module, _, name = packed["type"].partition(":")
+    if module == "unstale.action" or module.startswith("unstale.actions."):
+        kind = getattr(importlib.import_module(module), name, None)
+        if isinstance(kind, type) and issubclass(kind, Action):
+            return codec.decode(kind, packed["data"])  # type: ignore[no-any-return]  # the codec returns `kind`
+    raise Halted(
+        what="the journal names an action that this version does not know",
+        why=packed["type"],
+        next="Use the version of unstale that wrote it.",
+    )

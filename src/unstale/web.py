@@ -1,0 +1,70 @@
+"""One HTTP request by the standard library: no redirects, no proxies, a size limit and a time limit."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+from urllib.parse import urlsplit
+
+from unstale.errors import Unavailable
+from unstale.host import Answer
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def ask(
+    url: str,
+    headers: tuple[tuple[str, str], ...],
+    method: str,
+    socket_path: str | None,
+    *,
+    limit: int,
+    timeout: float,
+) -> Answer:
+    """Send one request. Raises Unavailable when nobody answers within `timeout` seconds."""
+    connection = _connection(url, socket_path, timeout)
+    deadline = time.monotonic() + timeout
+    try:
+        parts = urlsplit(url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request(method, target, headers={"Accept": "*/*", "Connection": "close", **dict(headers)})
+        response = connection.getresponse()
+        body = _body(response, limit, deadline)
+    except (OSError, http.client.HTTPException) as error:
+        raise Unavailable(
+            what=f"{url} did not answer", why=str(error) or type(error).__name__, next=f"curl -i {url}"
+        ) from None
+    finally:
+        connection.close()
+    named = tuple((key.lower(), value) for key, value in response.getheaders())
+    return Answer(url, response.status, named, body)
+
+
+def _connection(url: str, socket_path: str | None, timeout: float) -> http.client.HTTPConnection:
+    if socket_path is not None:
+        return _UnixConnection(socket_path, timeout)
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(parts.hostname or "localhost", parts.port, timeout=timeout)
+
+
+def _body(response: http.client.HTTPResponse, limit: int, deadline: float) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while size < limit and time.monotonic() < deadline:
+        chunk = response.read1(min(65_536, limit - size))
+        if not chunk:
+            break
+        chunks.append(chunk)
+        size += len(chunk)
+    return b"".join(chunks)
