@@ -5,8 +5,12 @@ import { App } from './App'
 import './styles/tokens.css'
 import './styles/base.css'
 import './styles/layout.css'
-import './styles/controls.css'
-import './styles/content.css'
+import './styles/buttons.css'
+import './styles/forms.css'
+import './styles/filters.css'
+import './styles/cards.css'
+import './styles/reading.css'
+import './styles/states.css'
 
 createRoot(document.getElementById('root')!).render(
   <StrictMode>

@@ -45,12 +45,12 @@ function CommentItem({ comment, onDeleted }: { comment: Comment; onDeleted(): vo
     <li className="comment">
       <div className="comment__head">
         <Byline author={comment.author} />
-        <span className="muted">
+        <span className="comment__side">
           <When time={comment.created_at} />
+          {user?.id === comment.author.id && <DeleteButton what="comment" act={remove} />}
         </span>
       </div>
       <p className="comment__body">{comment.body}</p>
-      {user?.id === comment.author.id && <DeleteButton what="comment" act={remove} />}
     </li>
   )
 }

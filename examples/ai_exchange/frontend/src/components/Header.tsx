@@ -37,7 +37,7 @@ function Account() {
         <Avatar name={user.full_name} />
         <span className="account__name">{user.full_name}</span>
       </NavLink>
-      <button className="button button--quiet button--small" onClick={signOut}>
+      <button className="button button--quiet button--small header__sign-out" onClick={signOut}>
         Sign out
       </button>
     </>

@@ -1,4 +1,4 @@
-const DATE = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', year: 'numeric' })
+const DATE = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })
 
 /** The API's times are UTC; one without an offset is read as UTC, not as local time. */
 export function parseTime(text: string): Date {

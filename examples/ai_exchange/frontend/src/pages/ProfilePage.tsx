@@ -14,7 +14,7 @@ import { useSubmit } from '../lib/useSubmit'
 import { useTitle } from '../lib/useTitle'
 
 export default function ProfilePage() {
-  const { user } = useSession()
+  const { user, signOut } = useSession()
   useTitle('Your profile')
   // RequireUser stands before this page; between signing out and leaving there is no user.
   if (!user) return null
@@ -28,6 +28,9 @@ export default function ProfilePage() {
             {user.email} · member since <When time={user.created_at} />
           </p>
         </div>
+        <button className="button button--quiet button--small" onClick={signOut}>
+          Sign out
+        </button>
       </header>
       <div className="columns columns--even">
         <section className="columns__main" aria-labelledby="shared-heading">

@@ -19,7 +19,7 @@ import { useTitle } from '../lib/useTitle'
 export default function ResourcePage() {
   const { id = '' } = useParams()
   const { data, error, reload } = useLoad(id, (signal) => api.resource(id, signal))
-  useTitle(data?.title)
+  useTitle(error?.status === 404 ? 'Not found' : data?.title)
   if (error) return <LoadFailed error={error} retry={reload} />
   if (!data) return <Skeleton lines={9} />
   return (
