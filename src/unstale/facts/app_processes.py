@@ -15,6 +15,8 @@ from unstale.facts.sockets import Listeners
 from unstale.layer import Layer, Standing
 from unstale.project import Backend, Project
 
+_WRAPPERS = frozenset({"npm", "npx", "pnpm", "yarn", "bun", "uv", "uvx", "poetry", "pipenv", "pdm", "hatch"})
+_WRAPPER_MARKS = (b"npm_lifecycle_event=", b"npm_command=", b"UV_RUN_RECURSION_DEPTH=", b"POETRY_ACTIVE=")
 _UNIT = re.compile(r"/([^/]+\.service)(?:/|$)")
 
 
@@ -24,7 +26,8 @@ class AppProcess:
 
     `role` is server, worker, job, dev, or orphan (a worker whose parent is gone, holding a port or not).
     `owner` is "systemd:UNIT", "container", "terminal", "supervisord" or "detached".
-    `prefix` is the virtual environment that it runs in, or None.
+    `prefix` is the virtual environment that it runs in, or None. `abandoned`: a wrapper (npm, npx, uv run, poetry
+    run) started it, as its environment still says, and none is left above it; a session leader never is.
     """
 
     pid: int
@@ -45,6 +48,7 @@ class AppProcess:
     leader: int
     uid: int
     backend: Path | None
+    abandoned: bool = False
 
     @property
     def subject(self) -> str:
@@ -129,6 +133,7 @@ def _described(
         leader=process.pid,
         uid=process.uid,
         backend=backend.path if backend else None,
+        abandoned=_abandoned(process, table, facts),
     )
 
 
@@ -196,6 +201,23 @@ def _owner(process: Process, table: ProcessTable) -> str:
             return "supervisord"
         parent = table.find(parent.ppid)
     return "terminal" if process.tty else "detached"
+
+
+def _abandoned(process: Process, table: ProcessTable, facts: Facts) -> bool:
+    if process.sid == process.pid or process.confined:
+        return False
+    try:
+        environ = facts.host.read(f"/proc/{process.pid}/environ")
+    except OSError:
+        return False
+    if not any(item.startswith(_WRAPPER_MARKS) for item in environ.split(b"\0")):
+        return False
+    parent = table.find(process.ppid)
+    while parent is not None and parent.pid > 1:
+        if any(Path(word).name.removesuffix(".js").removesuffix("-cli") in _WRAPPERS for word in parent.words[:2]):
+            return False
+        parent = table.find(parent.ppid)
+    return True
 
 
 def _led(each: AppProcess, found: dict[int, AppProcess]) -> AppProcess:

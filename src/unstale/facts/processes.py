@@ -28,6 +28,7 @@ class Process:
     started_at: datetime
     state: str
     uid: int
+    sid: int
     tty: int
     words: tuple[str, ...]
     cwd: str
@@ -103,6 +104,7 @@ def _process(host: Host, pid: int, now: datetime, uptime: float, rate: int, own:
         started_at=now - timedelta(seconds=uptime - int(fields[19]) / rate),
         state=fields[0],
         uid=_owner(host, pid),
+        sid=int(fields[3]),
         tty=int(fields[4]),
         words=_masked(tuple(raw.rstrip("\0").split("\0")) if raw else ()),
         cwd=cwd,

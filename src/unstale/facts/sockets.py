@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from unstale.fact import Fact, Facts
 from unstale.facts.processes import ProcessTable
+from unstale.host import Host
 
 _LISTEN = "0A"
 
@@ -67,3 +68,21 @@ def _address(text: str) -> str:
     words = [int(text[at : at + 8], 16) for at in range(0, len(text), 8)]
     packed = struct.pack(f"={len(words)}I", *words)
     return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)  # noqa: PLR2004 - bytes of IPv4
+
+
+def listening_ports(host: Host, pids: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the ports that any of these processes listens on, read now."""
+    inodes = set()
+    for pid in pids:
+        with suppress(OSError):
+            for name in host.names(f"/proc/{pid}/fd"):
+                with suppress(OSError):
+                    target = host.readlink(f"/proc/{pid}/fd/{name}")
+                    if target.startswith("socket:["):
+                        inodes.add(int(target[8:-1]))
+    found = set()
+    for name in ("tcp", "tcp6"):
+        with suppress(FileNotFoundError):
+            lines = host.read(f"/proc/net/{name}").decode().splitlines()[1:]
+            found |= {each.port for line in lines if (each := _listener(line, {})) and each.inode in inodes}
+    return tuple(sorted(found))
