@@ -1,0 +1,143 @@
+"""A small real project and its real server, for tests that inject real faults."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+APP = """\
+from fastapi import FastAPI
+
+from app.words import GREETING
+
+app = FastAPI()
+
+
+@app.get("/")
+def hello() -> dict[str, str]:
+    return {"hello": GREETING}
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(true: Callable[[], object], timeout: float = 15.0) -> None:
+    """Poll until the condition holds; fail the test when it does not in time."""
+    deadline = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.03)
+
+
+class Site:
+    """A FastAPI project in a git checkout, with the servers started for it."""
+
+    def __init__(self, root: Path, state: Path) -> None:
+        self.root = root
+        self.state = state
+        self.port = free_port()
+        self.log = root.parent / f"{root.name}.log"
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    def write(self, path: str, text: str) -> Path:
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8")
+        return target
+
+    def git(self, *words: str) -> str:
+        who = ("-c", "user.name=t", "-c", "user.email=t@example.invalid", "-c", "init.defaultBranch=main")
+        done = subprocess.run(["git", *who, *words], cwd=self.root, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    def commit(self, message: str = "change") -> None:
+        self.git("add", "-A")
+        self.git("commit", "-qm", message)
+
+    def environ(self, **more: str) -> dict[str, str]:
+        env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "npm_", "UV_", "COV"))}
+        return {**env, "XDG_STATE_HOME": str(self.state), "NO_COLOR": "1", "COLUMNS": "120", **more}
+
+    def run(self, argv: list[str], **more: str) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            child = subprocess.Popen(
+                argv, cwd=self.root, env=self.environ(**more), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )
+        self.started.append(child)
+        return child
+
+    def serve(self, *words: str, **more: str) -> subprocess.Popen[bytes]:
+        """Start uvicorn on the site's port and wait until it answers."""
+        argv = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(self.port), *words]
+        child = self.run(argv, **more)
+        wait_for(lambda: self.answer() is not None)
+        return child
+
+    def answer(self, path: str = "/") -> Any:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=2) as response:
+                return json.loads(response.read())
+        except (OSError, urllib.error.URLError):
+            return None
+
+    def old(self, seconds: float = 2.3) -> None:
+        """Let the server's start-up margin pass, so that a later write counts as later."""
+        time.sleep(seconds)
+
+    def unstale(self, *words: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "unstale", *words]
+        return subprocess.run(argv, cwd=self.root, env=self.environ(), capture_output=True, text=True, check=False, timeout=90)
+
+    def check(self, *words: str) -> dict[str, Any]:
+        done = self.unstale("check", "--format", "json", *words)
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+    def codes(self, *words: str, severity: str = "stale") -> list[str]:
+        return [each["code"] for each in self.check(*words)["findings"] if each["severity"] == severity]
+
+    def end(self) -> None:
+        """End what was started, and what unstale started in its place, by pid."""
+        for child in self.started:
+            if child.poll() is None:
+                child.kill()
+            child.wait()
+        for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
+            try:
+                here = os.readlink(f"/proc/{pid}/cwd").startswith(str(self.root))
+            except OSError:
+                continue
+            if here and pid != os.getpid():
+                os.kill(pid, 9)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    root = tmp_path / "site"
+    root.mkdir()
+    made = Site(root, tmp_path / "state")
+    made.write("app/__init__.py", "")
+    made.write("app/main.py", APP)
+    made.write("app/words.py", 'GREETING = "one"\n')
+    made.write("requirements.txt", "fastapi\nuvicorn\n")
+    made.write(".gitignore", "__pycache__/\n.unstale/\n*.db*\n.env\n")
+    made.git("init", "-q")
+    made.commit("begin")
+    yield made
+    made.end()
