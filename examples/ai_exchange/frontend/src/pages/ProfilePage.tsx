@@ -28,7 +28,7 @@ export default function ProfilePage() {
             {user.email} · member since <When time={user.created_at} />
           </p>
         </div>
-        <button className="button button--quiet button--small" onClick={signOut}>
+        <button className="button button--quiet button--small profile__sign-out" onClick={signOut}>
           Sign out
         </button>
       </header>
