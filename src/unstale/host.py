@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from unstale.evidence import Evidence
 
@@ -125,6 +125,11 @@ class Host(Protocol):
         timeout: float = 3.0,
     ) -> Answer:
         """Ask by GET or HEAD, over a unix socket when `socket_path` is given. Raises Unavailable."""
+
+    def query_copy(
+        self, path: str, statements: tuple[str, ...], *, limit: int, idle: bool = False
+    ) -> tuple[tuple[tuple[Any, ...], ...] | None, ...]:
+        """Return each statement's rows from a private copy of a SQLite file; `idle` as in sqlite_copy.query."""
 
     def act(
         self,

@@ -10,8 +10,9 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from unstale import hands, web
+from unstale import hands, sqlite_copy, web
 from unstale.errors import Failed, Unavailable
 from unstale.host import Answer, Entry, Ident, Ran, Stat
 
@@ -94,6 +95,11 @@ class LocalHost:
         timeout: float = 3.0,
     ) -> Answer:
         return web.ask(url, headers, method, socket_path, limit=limit, timeout=timeout)
+
+    def query_copy(
+        self, path: str, statements: tuple[str, ...], *, limit: int, idle: bool = False
+    ) -> tuple[tuple[tuple[Any, ...], ...] | None, ...]:
+        return sqlite_copy.query(path, statements, limit=limit, idle=idle)
 
     def act(
         self,

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,19 +24,15 @@ def judged(facts: Any) -> tuple[Verdict, ...]:
     return check.verdicts(facts)
 
 
-@pytest.mark.parametrize(
-    ("mode", "begin", "lock"),
-    [("wal", "begin immediate", "WAL write"), ("delete", "begin exclusive", "EXCLUSIVE")],
-)
-def test_forgotten_transaction_is_found_and_its_holder_only_named(
-    project: Path, hold: Any, look: Any, mode: str, begin: str, lock: str
-) -> None:
-    child = hold(project / "app.db", mode, TABLE, begin)
+def test_forgotten_transaction_is_found_and_its_holder_only_named(project: Path, hold: Any, look: Any) -> None:
+    child = hold(project / "app.db", "delete", TABLE, "begin immediate")
+    os.kill(child.pid, signal.SIGSTOP)
     (found,) = judged(look(project))
     assert isinstance(found, Finding)
     assert found.severity is Severity.STALE
     assert found.pids == (child.pid,)
-    assert lock in found.have.value
+    assert "RESERVED" in found.have.value
+    assert found.have.value.endswith("state T")
     assert isinstance(found.fix, Edit)
     assert f"unstale fix DBF001 --pid {child.pid}" in found.fix.preview()[0]
     child.kill()
@@ -46,24 +41,14 @@ def test_forgotten_transaction_is_found_and_its_holder_only_named(
     assert isinstance(fresh, Fresh)
 
 
-def test_stopped_holder_shows_its_state(project: Path, hold: Any, look: Any) -> None:
-    child = hold(project / "app.db", "delete", TABLE, "begin immediate")
-    os.kill(child.pid, signal.SIGSTOP)
-    (found,) = judged(look(project))
-    assert isinstance(found, Finding)
-    assert "RESERVED" in found.have.value
-    assert found.have.value.endswith("state T")
-
-
 def test_holder_of_ours_is_restarted(project: Path, hold: Any, look: Any) -> None:
     child = hold(project / "app.db", "wal", TABLE, "begin immediate", script=project / "app/main.py")
-    assert sys.executable
-    (project / "other.py").write_text("from fastapi import FastAPI\n")
     (project / "unstale.toml").write_text('[backend]\napp = "app.main:app"\n[database]\nurl = "sqlite:///./app.db"\n')
     (found,) = judged(look(project))
     assert isinstance(found, Finding)
     assert isinstance(found.fix, Restart)
     assert found.fix.pid == child.pid
+    assert "WAL write" in found.have.value
 
 
 @pytest.mark.parametrize(

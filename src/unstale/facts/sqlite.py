@@ -1,0 +1,215 @@
+"""The project's SQLite files: what each process's URL names, and what processes hold open, deleted files included.
+
+File header: https://sqlite.org/fileformat2.html#the_database_header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from unstale.errors import Absent
+from unstale.fact import Fact, Facts
+from unstale.facts.app_processes import AppProcess, AppProcesses
+from unstale.facts.database_urls import URL_KEY, foreign, relative, sqlite_file
+from unstale.facts.processes import ProcessTable
+from unstale.facts.sqlite_open import Deleted, deleted, held_databases
+from unstale.host import Host
+from unstale.layer import Layer
+from unstale.project import DatabaseUrl
+
+_WAL_VERSION = 2  # bytes 18 and 19
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The file that one reader of a URL arrives at. `reader` is "process 4711", "alembic" or "the back end".
+
+    `base` is the directory that a relative URL starts from. `certain` is False where the URL is only a
+    default written in source.
+    """
+
+    path: str
+    url: str
+    source: str
+    reader: str
+    base: str
+    relative: bool
+    certain: bool
+    backend: Path | None
+    pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseFile:
+    """One database file. `size` is None when nothing is there; `openers` are the pids that hold it open."""
+
+    path: str
+    size: int | None
+    wal: bool
+    openers: tuple[int, ...]
+    places: tuple[Place, ...]
+
+    @property
+    def served(self) -> bool:
+        """Return whether a running process of the project uses it."""
+        return bool(self.openers) or any(place.pid is not None for place in self.places)
+
+    @property
+    def tag(self) -> str:
+        """Return the tag by which findings on this file name each other."""
+        return f"database:{self.path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Databases(Fact):
+    """Every configured or open SQLite file, and the deleted ones that processes of the project still hold."""
+
+    layer = Layer.DATABASE
+
+    files: tuple[DatabaseFile, ...]
+    deleted: tuple[Deleted, ...]
+
+    @classmethod
+    def gather(cls, facts: Facts) -> Databases:
+        host, table = facts.host, facts.get(ProcessTable)
+        apps = facts.maybe(AppProcesses)
+        mine = (
+            ()
+            if apps is None
+            else tuple(each for each in apps.processes if each.owner != "container")
+        )
+        held = held_databases(facts, table, mine)
+        lost = deleted(host, table, mine, held)
+        places = tuple(_places(facts, mine))
+        paths = dict.fromkeys(
+            [place.path for place in places] + [each.target for each in held if not each.gone]
+        )
+        files = [_file(host, path, places, table) for path in paths]
+        if not files and not lost:
+            raise Absent(
+                what="no database",
+                why=_why_none(facts),
+                next="Name it: unstale.toml [database] url",
+            )
+        return cls(seen_at=table.seen_at, files=tuple(files), deleted=lost)
+
+    def summary(self) -> str:
+        return ", ".join(
+            f"{Path(each.path).name}{' (WAL)' if each.wal else ''}" for each in self.files
+        )
+
+    def of(self, backend: Path | None) -> tuple[DatabaseFile, ...]:
+        """Return the files that the back end uses: what its processes use, else what it is configured to."""
+        mine = [
+            each for each in self.files if any(place.backend == backend for place in each.places)
+        ]
+        return tuple(each for each in mine if each.served) or tuple(mine)
+
+    def lost(self, path: str) -> Deleted | None:
+        """Return the deleted file that once was at this path and is still open."""
+        return next((each for each in self.deleted if each.path == path), None)
+
+
+def _why_none(facts: Facts) -> str:
+    kinds = [each.url.partition("://")[0] for each in facts.project.databases if foreign(each.url)]
+    return (
+        f"only SQLite files are judged, not {kinds[0]}"
+        if kinds
+        else "no SQLite file is configured or open"
+    )
+
+
+def _file(host: Host, path: str, places: tuple[Place, ...], table: ProcessTable) -> DatabaseFile:
+    seen = host.stat(path)
+    here = seen is not None and seen.kind == "file"
+    header = b""
+    with suppress(OSError):
+        header = host.read(path, 20) if here else b""
+    return DatabaseFile(
+        path=path,
+        size=seen.size if seen is not None and here else None,
+        wal=len(header) == 20 and header[18] == _WAL_VERSION,  # noqa: PLR2004 - the header's first fields
+        openers=tuple(
+            sorted({each.pid for each in table.held if each.target == path and not each.gone})
+        ),
+        places=tuple(place for place in places if place.path == path),
+    )
+
+
+def _places(facts: Facts, mine: tuple[AppProcess, ...]) -> Iterator[Place]:
+    for url in facts.project.databases:
+        backend = next((each for each in facts.project.backends if each.path == url.backend), None)
+        flask = backend is not None and backend.kind == "flask"
+        certain = not url.source.endswith(".py")
+        readers = [each for each in mine if each.backend == url.backend and each.pid == each.leader]
+        for reader in readers:
+            own = _own_url(facts.host, reader, url)
+            yield from _place(
+                facts,
+                own or url,
+                f"process {reader.pid}",
+                reader.cwd,
+                certain or own is not None,
+                reader.pid,
+                flask,
+            )
+        base = str(url.backend or facts.project.root)
+        if not readers or relative(url.url):
+            yield from _place(facts, url, "the back end", base, certain, None, flask)
+
+
+def _place(  # noqa: PLR0913 - the fields of one record
+    facts: Facts,
+    url: DatabaseUrl,
+    reader: str,
+    base: str,
+    certain: bool,
+    pid: int | None,
+    flask: bool,  # noqa: FBT001
+) -> Iterator[Place]:
+    path = sqlite_file(url.url, Path(base))
+    if path is None:
+        return
+    if flask and relative(url.url):  # Flask-SQLAlchemy starts from the instance folder
+        instance = sqlite_file(url.url, (url.backend or facts.project.root) / "instance")
+        if instance is not None and facts.host.stat(str(instance)) is not None:
+            path = instance
+    yield Place(
+        path=str(path),
+        url=url.url,
+        source=url.source,
+        reader=reader,
+        base=base,
+        relative=relative(url.url) and not flask,
+        certain=certain,
+        backend=url.backend,
+        pid=pid,
+    )
+
+
+def _own_url(host: Host, process: AppProcess, url: DatabaseUrl) -> DatabaseUrl | None:
+    """Return what the process's own environment says instead: it beats a dotenv file and a default."""
+    with suppress(OSError):
+        pairs = host.read(f"/proc/{process.pid}/environ").decode("utf-8", "replace").split("\0")
+        own = {
+            key: value
+            for key, _, value in (pair.partition("=") for pair in pairs)
+            if URL_KEY.fullmatch(key)
+        }
+        key = url.source.rpartition(" ")[2]
+        chosen = (
+            key
+            if key in own
+            else next(iter(sorted(own)), None)
+            if url.source.endswith(".py")
+            else None
+        )
+        if chosen is not None:
+            value = (
+                own[chosen] if not foreign(own[chosen]) else own[chosen].partition("://")[0] + "://"
+            )
+            return DatabaseUrl(value, f"/proc/{process.pid}/environ {chosen}", url.backend)
+    return None
