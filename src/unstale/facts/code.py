@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from unstale.host import Entry, Host
 MARGIN = 2.0
 """Seconds after its start in which a process may still have been importing."""
 
+_COMPARE = Path(__file__).parent.parent / "guard" / "bytecode.py"
 _NOT_LOADED = frozenset({"tests", "test", "migrations", "versions", "docs", "scripts", "node_modules", "examples"})
 
 
@@ -132,7 +134,8 @@ def _judge(host: Host, process: AppProcess, mine: tuple[Source, ...], history: _
 
 def _drift(host: Host, process: AppProcess, source: Source, history: _History) -> Drift | None:
     """Return None when the content is as it was; the inode's newer ctime alone proves nothing."""
-    header = _pyc_header(host, source.path, process.started_at)
+    pyc = _loaded_pyc(host, source.path, process.started_at)
+    header = _header(host, pyc) if pyc else None
     if header == (source.mtime_ns // 10**9 & 0xFFFFFFFF, source.size & 0xFFFFFFFF):
         return None
     then = history.content(source.path, process.started_at)
@@ -143,24 +146,50 @@ def _drift(host: Host, process: AppProcess, source: Source, history: _History) -
         moved = history.moved(process.started_at)
         how = f"git diff {moved} -- {source.path}" if moved else f"git diff HEAD -- {source.path}"
         return Drift(source.path, "its code differs from what was checked out then", how, proven=moved is not None)
-    if header is not None and header[1] != source.size & 0xFFFFFFFF:
-        proof = f"the bytecode it was loaded from was made of {header[1]} bytes, the file has {source.size}"
-        return Drift(source.path, proof, f"stat -c %s {source.path}", proven=True)
+    if pyc is not None:
+        verdict = compared(host, interpreter(process), ((source.path, pyc),))[0]
+        if verdict in ("same", "layout"):
+            return None
+        if verdict == "differs":
+            proof = "it compiles to other code than the bytecode that was loaded"
+            return Drift(source.path, proof, f"stat -c %y {source.path} {pyc}", proven=True)
     return Drift(source.path, "it was written since", f"stat -c %z {source.path}", proven=False)
 
 
-def _pyc_header(host: Host, path: str, started: datetime) -> tuple[int, int] | None:
-    """Return (mtime, size) of the source that the process imported (PEP 552), if its .pyc is as old as that."""
+def _loaded_pyc(host: Host, path: str, started: datetime) -> str | None:
+    """Return the .pyc that the process imported the source from or wrote then: one that is no younger than that."""
     place = Path(path)
     with suppress(OSError):
         for name in host.names(str(place.parent / "__pycache__")):
             if name.startswith(f"{place.stem}.cpython-") and name.count(".") == 2:  # noqa: PLR2004 - no opt-, no pytest tag
                 pyc = str(place.parent / "__pycache__" / name)
                 seen = host.stat(pyc)
-                head = host.read(pyc, 16)
-                if seen and seen.mtime_ns / 1e9 <= started.timestamp() + MARGIN and head[4:8] == bytes(4):
-                    return int.from_bytes(head[8:12], "little"), int.from_bytes(head[12:16], "little")
+                if seen and seen.mtime_ns / 1e9 <= started.timestamp() + MARGIN:
+                    return pyc
     return None
+
+
+def _header(host: Host, pyc: str) -> tuple[int, int] | None:
+    """Return (mtime in seconds, size) of the source as the .pyc records them; None for a hash-based one (PEP 552)."""
+    head = host.read(pyc, 16)
+    if len(head) < 16 or head[4:8] != bytes(4):  # noqa: PLR2004 - the header's length
+        return None
+    return int.from_bytes(head[8:12], "little"), int.from_bytes(head[12:16], "little")
+
+
+def interpreter(process: AppProcess) -> str:
+    """Return the Python that runs the process: its environment's, else the executable itself."""
+    return f"{process.prefix}/bin/python" if process.prefix else f"/proc/{process.pid}/exe"
+
+
+def compared(host: Host, python: str, pairs: tuple[tuple[str, str], ...]) -> list[str]:
+    """Compare (source, pyc) pairs in that interpreter; see guard/bytecode.py for the words. Raises Unavailable."""
+    asked = json.dumps([{"source": source, "pyc": pyc} for source, pyc in pairs])
+    done = host.run((python, "-I", "-B", str(_COMPARE)), stdin=asked, timeout=20.0)
+    if done.code != 0:
+        why = (done.err.strip().splitlines() or [f"exit {done.code}"])[-1]
+        raise Unavailable(what=f"{python} cannot compare bytecode", why=why, next=f"{python} -V")
+    return [str(word) for word in json.loads(done.out)]
 
 
 def _same_code(then: str, now: str) -> bool:
