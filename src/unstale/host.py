@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -152,6 +153,18 @@ class Host(Protocol):
 
     def clone(self, source: str, target: str) -> None:
         """Copy a tree by hard links (copies where links are refused); symlinks are kept."""
+
+    def copy(self, source: str, target: str, like: str | None = None) -> None:
+        """Copy one file and fsync it; mode and owner as `like` has them. The target must not exist."""
+
+    def held_open(self, paths: tuple[str, ...]) -> AbstractContextManager[tuple[str, ...]]:
+        """Keep the files alive, deleted or not, and return the names under which they can be read."""
+
+    def backup_database(self, source: str, target: str) -> None:
+        """Bring the SQLite database `target` to the content of `source`, verified. Raises Failed."""
+
+    def digest_database(self, path: str) -> dict[str, tuple[int, str]]:
+        """Return each table's rows and a digest of them and of its definition."""
 
     def signal(self, ident: Ident, number: int) -> bool:
         """Signal exactly that process through a pidfd; False when it is already gone."""

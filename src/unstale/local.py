@@ -8,11 +8,12 @@ import stat as stat_bits
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from unstale import hands, sqlite_copy, web
+from unstale import hands, sqlite_copy, sqlite_hands, web
 from unstale.errors import Failed, Unavailable
 from unstale.host import Answer, Entry, Ident, Ran, Stat
 
@@ -132,6 +133,21 @@ class LocalHost:
     def clone(self, source: str, target: str) -> None:
         self._require_changing(f"copy {source}")
         hands.clone(source, target)
+
+    def copy(self, source: str, target: str, like: str | None = None) -> None:
+        self._require_changing(f"copy {source}")
+        sqlite_hands.copy(source, target, like)
+
+    def held_open(self, paths: tuple[str, ...]) -> AbstractContextManager[tuple[str, ...]]:
+        return sqlite_hands.held_open(paths)
+
+    def backup_database(self, source: str, target: str) -> None:
+        self._require_changing(f"write {target}")
+        sqlite_hands.backup(source, target)
+
+    def digest_database(self, path: str) -> dict[str, tuple[int, str]]:
+        self._require_changing(f"open {path}")
+        return sqlite_hands.digest(path)
 
     def signal(self, ident: Ident, number: int) -> bool:
         self._require_changing(f"signal {ident.pid}")

@@ -15,6 +15,7 @@ from unstale.fact import Facts
 from unstale.facts.app_processes import AppProcess, AppProcesses
 from unstale.facts.code import LoadedCode
 from unstale.facts.sockets import listening_ports
+from unstale.facts.sqlite import Databases
 from unstale.host import Host, Ident
 from unstale.layer import Layer, Risk, Standing
 
@@ -60,15 +61,10 @@ class Restart(Action):
         return not facts.host.alive(Ident(self.pid, self.ticks))
 
     def blocked(self, facts: Facts) -> str | None:
-        process = _ours(facts, self.pid)
-        if process is None:
-            return f"process {self.pid} is not one of this project's own"
-        if process.owner == "terminal":
-            return f"it runs in a terminal: press Ctrl-C there and run {self.words}"
-        return _broken_code(facts) or _unstartable(facts.host, process)
+        return unsaved(facts, self.pid) or why_not_restart(facts, self.pid, self.words)
 
     def apply(self, host: Host, keep: Keep) -> None:
-        unit = _unit(host, self.pid)
+        unit = unit_of(host, self.pid)
         if unit is not None:
             _restart_unit(host, unit)
             return
@@ -97,8 +93,30 @@ class End(Action):
     def settled(self, facts: Facts) -> bool:
         return not facts.host.alive(Ident(self.pid, self.ticks))
 
+    def blocked(self, facts: Facts) -> str | None:
+        return unsaved(facts, self.pid)
+
     def apply(self, host: Host, keep: Keep) -> None:
         end(host, (Ident(self.pid, self.ticks),))
+
+
+def unsaved(facts: Facts, pid: int) -> str | None:
+    """Return the veto of DBF002: what a process holds of a deleted database ends with it."""
+    databases = facts.maybe(Databases)
+    for lost in databases.deleted if databases else ():
+        if pid in (*lost.pids, *(leader.pid for leader in lost.leaders)):
+            return f"it holds the only copy of the deleted {lost.path}: unstale fix DBF002"
+    return None
+
+
+def why_not_restart(facts: Facts, pid: int, words: str) -> str | None:
+    """Return why the process could not be started again as it was, or None."""
+    process = _ours(facts, pid)
+    if process is None:
+        return f"process {pid} is not one of this project's own"
+    if process.owner == "terminal":
+        return f"it runs in a terminal: press Ctrl-C there and run {words}"
+    return _broken_code(facts) or _unstartable(facts.host, process)
 
 
 def _ours(facts: Facts, pid: int) -> AppProcess | None:
@@ -232,7 +250,8 @@ def _last_lines(host: Host, path: str) -> str:
     return ""
 
 
-def _unit(host: Host, pid: int) -> str | None:
+def unit_of(host: Host, pid: int) -> str | None:
+    """Return the systemd service that runs this process, or None."""
     cgroup = host.read(f"/proc/{pid}/cgroup").decode("utf-8", "replace")
     names = [part for part in cgroup.strip().split("/") if part.endswith(".service")]
     return names[-1] if names and not names[-1].startswith(("user@", "session-")) else None

@@ -82,7 +82,7 @@ class Databases(Fact):
             else tuple(each for each in apps.processes if each.owner != "container")
         )
         held = held_databases(facts, table, mine)
-        lost = deleted(host, table, mine, held)
+        lost = deleted(facts, table, mine, held)
         places = tuple(_places(facts, mine))
         paths = dict.fromkeys(
             [place.path for place in places] + [each.target for each in held if not each.gone]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from unstale.errors import Unavailable
 from unstale.fact import Facts
 from unstale.facts.app_processes import AppProcess
 from unstale.facts.processes import Held, ProcessTable
@@ -15,27 +16,39 @@ from unstale.project import Project
 MAGIC = b"SQLite format 3\0"
 _SIDES = ("-wal", "-shm", "-journal")
 _DELETED = " (deleted)"
+_TABLES = (
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'alembic_version' "
+    "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """A process of ours to restart, because it or its child holds the file."""
+
+    pid: int
+    ticks: int
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """A deleted database that processes still hold: `pid` and its descriptors of the file and, with WAL, of the WAL.
+    """A deleted database that processes of ours still hold.
 
-    `wal` is -1 without one. `pids` are all holders, `leader` the process to restart. `beside` is the size of
-    the file that is now at the path, None when nothing is there.
+    `descriptor` and `wal` are those of `pid`; `wal` is -1 without one. `pids` are all holders.
+    `beside` is the size of the file that is now at the path, None when nothing is there, and
+    `filled` names its tables that hold rows.
     """
 
     path: str
     pid: int
-    ticks: int
-    leader: int
-    leader_ticks: int
-    leader_words: str
     descriptor: int
     wal: int
     size: int
     pids: tuple[int, ...]
+    leaders: tuple[Leader, ...]
     beside: int | None
+    filled: tuple[str, ...]
 
 
 def held_databases(
@@ -50,39 +63,53 @@ def held_databases(
 
 
 def deleted(
-    host: Host, table: ProcessTable, mine: tuple[AppProcess, ...], held: tuple[Held, ...]
+    facts: Facts, table: ProcessTable, mine: tuple[AppProcess, ...], held: tuple[Held, ...]
 ) -> tuple[Deleted, ...]:
     """Return the deleted ones, each file once."""
     files: dict[tuple[int, int], list[Held]] = {}
     for each in held:
-        seen = host.stat(_link(each)) if each.gone else None
+        seen = facts.host.stat(_link(each)) if each.gone else None
         if seen is not None:
             files.setdefault((seen.device, seen.inode), []).append(each)
-    return tuple(_deleted(host, table, mine, holders) for holders in files.values())
+    return tuple(_deleted(facts, table, mine, holders) for holders in files.values())
 
 
 def _deleted(
-    host: Host, table: ProcessTable, mine: tuple[AppProcess, ...], holders: list[Held]
+    facts: Facts, table: ProcessTable, mine: tuple[AppProcess, ...], holders: list[Held]
 ) -> Deleted:
-    first = holders[0]
+    host, first = facts.host, holders[0]
     by_pid = {each.pid: each for each in mine}
-    holder = by_pid[first.pid]
-    leader = by_pid.get(holder.leader, holder)
-    beside = host.stat(first.target)
-    seen = host.stat(_link(first))
+    apps = [by_pid[each.pid] for each in holders]
+    leaders = {leader.pid: leader for each in apps for leader in (by_pid.get(each.leader, each),)}
+    beside, seen = host.stat(first.target), host.stat(_link(first))
     return Deleted(
         path=first.target,
         pid=first.pid,
-        ticks=holder.ticks,
-        leader=leader.pid,
-        leader_ticks=leader.ticks,
-        leader_words=leader.command,
         descriptor=first.descriptor,
         wal=next(_sides(host, table, first, "-wal"), -1),
         size=seen.size if seen else 0,
         pids=tuple(sorted({each.pid for each in holders})),
+        leaders=tuple(Leader(each.pid, each.ticks, each.command) for each in leaders.values()),
         beside=beside.size if beside else None,
+        filled=_filled(facts, first.target) if beside and beside.size else (),
     )
+
+
+def _filled(facts: Facts, path: str) -> tuple[str, ...]:
+    """Return the tables with rows; a file that cannot be read may hold any."""
+    try:
+        return filled_tables(facts.host, path, facts.options.copy_limit)
+    except (Unavailable, OSError):
+        return ("?",)
+
+
+def filled_tables(host: Host, path: str, limit: int) -> tuple[str, ...]:
+    """Return the tables that hold rows, alembic's own excepted. Raises Unavailable."""
+    (names,) = host.query_copy(path, (_TABLES,), limit=limit)
+    tables = [str(row[0]) for row in names or ()]
+    asked = tuple(f'SELECT 1 FROM "{name.replace(chr(34), chr(34) * 2)}" LIMIT 1' for name in tables)
+    answers = host.query_copy(path, asked, limit=limit) if asked else ()
+    return tuple(name for name, rows in zip(tables, answers, strict=True) if rows)
 
 
 def _sides(host: Host, table: ProcessTable, main: Held, suffix: str) -> Iterator[int]:

@@ -1,0 +1,107 @@
+"""How SQLite files are changed: saved, backed up, compared and restored."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from unstale.errors import Failed
+
+_WAIT = 10.0  # seconds for other writers to finish
+_TABLES = (
+    "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
+    "AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY name"
+)
+
+
+def copy(source: str, target: str, like: str | None) -> None:
+    """Copy the bytes, fsync, then give mode and owner of `like` (0600 and ours without it)."""
+    Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(source, "rb") as read, os.fdopen(descriptor, "wb") as write:  # noqa: PTH123 - /proc/PID/fd too
+        shutil.copyfileobj(read, write, 1 << 20)
+        write.flush()
+        if like is not None:
+            seen = os.stat(like)  # noqa: PTH116 - beside os.open
+            os.fchmod(write.fileno(), seen.st_mode & 0o777)
+            if os.geteuid() == 0:
+                os.fchown(write.fileno(), seen.st_uid, seen.st_gid)
+        os.fsync(write.fileno())
+
+
+@contextmanager
+def held_open(paths: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Hold a descriptor of each: the inode of a deleted file lives as long as one is open (unlink(2))."""
+    descriptors: list[int] = []
+    try:
+        for path in paths:
+            descriptors.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))  # noqa: PERF401 - closed if one fails
+        yield tuple(f"/proc/{os.getpid()}/fd/{each}" for each in descriptors)
+    finally:
+        for each in descriptors:
+            os.close(each)
+
+
+def backup(source: str, target: str) -> None:
+    """Copy by SQLite's online backup in one transaction (https://sqlite.org/backup.html), then verify.
+
+    The target may be live: its users wait for the lock and then see the new content.
+    """
+    Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with _opened(source) as read, _opened(target) as write:
+            read.execute("BEGIN")  # one snapshot for the count and the copy
+            want = _counts(read)
+            read.backup(write)
+            (verdict,) = write.execute("PRAGMA quick_check(1)").fetchone()
+            have = _counts(write)
+    except sqlite3.Error as error:
+        raise Failed(
+            what=f"cannot copy {source} to {target}", why=str(error), next=f"sqlite3 {source} 'PRAGMA quick_check'"
+        ) from None
+    if verdict != "ok":
+        raise Failed(what=f"{source} is damaged", why=verdict, next=f"sqlite3 {source} .recover")
+    if want != have:
+        raise Failed(
+            what=f"the copy of {source} is not equal",
+            why=f"rows by table {want} became {have}",
+            next="Stop what writes to it and try again.",
+        )
+
+
+def digest(path: str) -> dict[str, tuple[int, str]]:
+    """Return rows and SHA-256 of each table, from one read transaction."""
+    found = {}
+    with _opened(path) as connection:
+        connection.execute("BEGIN")
+        for name, sql in connection.execute(_TABLES).fetchall():
+            rows, sum_ = 0, hashlib.sha256(sql.encode())
+            for row in connection.execute(f"SELECT * FROM {_quoted(name)}"):  # noqa: S608 - quoted name
+                rows += 1
+                sum_.update(repr(row).encode("utf-8", "surrogatepass"))
+            found[name] = (rows, sum_.hexdigest()[:32])
+    return found
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(path, timeout=_WAIT, isolation_level=None)) as connection:
+        connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+        yield connection
+
+
+def _counts(connection: sqlite3.Connection) -> dict[str, int]:
+    names = [name for name, _ in connection.execute(_TABLES).fetchall()]
+    return {
+        name: connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0]  # noqa: S608 - quoted name
+        for name in names
+    }
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
