@@ -12,7 +12,7 @@ export class Boundary extends Component<{ children: ReactNode }, { failed: boole
   override render() {
     if (!this.state.failed) return this.props.children
     return (
-      <Notice title="This page could not be loaded" icon="alert">
+      <Notice alone title="This page could not be loaded" icon="alert">
         <p>A newer version may be out, or the connection broke off.</p>
         {/* A failed import() is never fetched again by the same document. */}
         <button className="button" onClick={() => window.location.reload()}>

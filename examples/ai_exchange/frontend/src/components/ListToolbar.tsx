@@ -2,6 +2,7 @@ import { Link, useNavigate } from 'react-router-dom'
 import type { Page, Resource } from '../api/types'
 import { SORTS, toQuery, withChange, type Filters, type Sort } from '../lib/filters'
 import { plural } from '../lib/format'
+import type { Loaded } from '../lib/useLoad'
 import { Icon } from './Icon'
 
 const SORT_LABELS: Record<Sort, string> = {
@@ -11,13 +12,19 @@ const SORT_LABELS: Record<Sort, string> = {
   discussed: 'Most discussed',
 }
 
-export function ListToolbar({ filters, list }: { filters: Filters; list: Page<Resource> | null }) {
+interface Props {
+  filters: Filters
+  list: Loaded<Page<Resource>>
+}
+
+export function ListToolbar({ filters, list: { data, loading } }: Props) {
   const navigate = useNavigate()
-  const author = list?.items[0]?.author.full_name ?? 'one author'
+  const author = data?.items[0]?.author.full_name ?? 'one author'
   return (
     <div className="toolbar">
       <p className="toolbar__count" aria-live="polite">
-        {list ? plural(list.total, 'resource') : 'Loading…'}
+        {data && plural(data.total, 'resource')}
+        {!data && loading && 'Loading…'}
       </p>
       <div className="toolbar__pills">
         {filters.q && <Pill filters={filters} drop={{ q: '' }} text={`“${filters.q}”`} />}

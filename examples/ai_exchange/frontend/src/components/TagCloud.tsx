@@ -1,16 +1,15 @@
 import { Link } from 'react-router-dom'
-import { api } from '../api/api'
+import type { TagCount } from '../api/types'
 import { toQuery, withChange, type Filters } from '../lib/filters'
 import { plural } from '../lib/format'
-import { useLoad } from '../lib/useLoad'
 
 const SHOWN = 24
 
-export function TagCloud({ filters }: { filters: Filters }) {
-  const { data } = useLoad('tags', api.tags)
-  if (!data || data.length === 0) return null
-  const most = data[0]?.count ?? 1
-  const shown = data.slice(0, SHOWN).sort((left, right) => left.name.localeCompare(right.name))
+/** `tags` come with the most used first. */
+export function TagCloud({ filters, tags }: { filters: Filters; tags: TagCount[] }) {
+  if (tags.length === 0) return null
+  const most = tags[0]?.count ?? 1
+  const shown = tags.slice(0, SHOWN).sort((left, right) => left.name.localeCompare(right.name))
   return (
     <section className="panel" aria-labelledby="tags-heading">
       <h2 id="tags-heading">Tags</h2>

@@ -41,7 +41,7 @@ function Edit({ id }: { id: string }) {
   if (!data) return <Skeleton lines={9} />
   if (user?.id !== data.author.id) {
     return (
-      <Notice title="Only its author can edit this" icon="alert">
+      <Notice alone title="Only its author can edit this" icon="alert">
         <p>Leave a comment instead: {data.author.full_name} will see it.</p>
       </Notice>
     )

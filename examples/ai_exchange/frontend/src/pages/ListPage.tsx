@@ -4,6 +4,7 @@ import type { Page, Resource } from '../api/types'
 import { Hero } from '../components/Hero'
 import { KindFilter } from '../components/KindFilter'
 import { ListToolbar } from '../components/ListToolbar'
+import { useMeta } from '../components/meta'
 import { LoadFailed, Notice } from '../components/Notice'
 import { Pagination } from '../components/Pagination'
 import { ResourceCard } from '../components/ResourceCard'
@@ -19,18 +20,22 @@ export function ListPage() {
   const filters = parseFilters(new URLSearchParams(useLocation().search))
   const query = toApiQuery(filters)
   const list = useLoad(query, (signal) => api.resources(query, signal))
+  const tags = useLoad('tags', api.tags)
+  const meta = useMeta()
   useTitle(titleOf(filters))
+  // What failed together is tried again together.
+  const retry = () => [list, tags, meta].forEach((part) => part.error && part.reload())
   return (
     <>
       <Hero />
       <KindFilter filters={filters} />
       <div className="columns">
         <div className="columns__main">
-          <ListToolbar filters={filters} list={list.data} />
-          <Results filters={filters} list={list} />
+          <ListToolbar filters={filters} list={list} />
+          <Results filters={filters} list={list} retry={retry} />
         </div>
         <aside className="columns__side">
-          <TagCloud filters={filters} />
+          <TagCloud filters={filters} tags={tags.data ?? []} />
           <Welcome />
         </aside>
       </div>
@@ -38,8 +43,14 @@ export function ListPage() {
   )
 }
 
-function Results({ filters, list }: { filters: Filters; list: Loaded<Page<Resource>> }) {
-  if (list.error) return <LoadFailed error={list.error} retry={list.reload} />
+interface ResultsProps {
+  filters: Filters
+  list: Loaded<Page<Resource>>
+  retry(): void
+}
+
+function Results({ filters, list, retry }: ResultsProps) {
+  if (list.error) return <LoadFailed error={list.error} retry={retry} />
   if (!list.data) return <CardSkeletons count={6} />
   if (list.data.items.length === 0) return <Nothing filters={filters} page={list.data} />
   return (

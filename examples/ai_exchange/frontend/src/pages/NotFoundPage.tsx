@@ -5,7 +5,7 @@ import { useTitle } from '../lib/useTitle'
 export function NotFoundPage() {
   useTitle('Not found')
   return (
-    <Notice title="There is no such page" icon="empty">
+    <Notice alone title="There is no such page" icon="empty">
       <Link className="button" to="/">
         See all resources
       </Link>
