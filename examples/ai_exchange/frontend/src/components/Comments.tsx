@@ -17,6 +17,12 @@ export function Comments({ resource }: { resource: Resource }) {
   const { data, error, reload } = useLoad(`${resource.id}/${page}`, (signal) =>
     api.comments(resource.id, page, signal),
   )
+  // Oldest first: a new comment is at the end, maybe on a page of its own.
+  function showNewest() {
+    const last = data ? Math.ceil((data.total + 1) / data.size) : 1
+    if (last === page) reload()
+    else setPage(last)
+  }
   return (
     <section className="comments" aria-labelledby="comments-heading">
       <h2 id="comments-heading">{data?.total ? plural(data.total, 'comment') : 'Comments'}</h2>
@@ -29,7 +35,7 @@ export function Comments({ resource }: { resource: Resource }) {
         ))}
       </ol>
       {data && <Turn page={page} pages={data.pages} turn={setPage} />}
-      {user && <CommentForm resourceId={resource.id} onSent={reload} />}
+      {user && <CommentForm resourceId={resource.id} onSent={showNewest} />}
       {settled && !user && <SignInToComment id={resource.id} />}
     </section>
   )
