@@ -57,6 +57,10 @@ class DatabaseFile:
         """Return whether a running process of the project uses it."""
         return bool(self.openers) or any(place.pid is not None for place in self.places)
 
+    def reached_from(self, directory: str) -> bool:
+        """Return whether a command run in this directory comes to this very file."""
+        return any(not place.relative or place.base == directory for place in self.places)
+
     @property
     def tag(self) -> str:
         """Return the tag by which findings on this file name each other."""
@@ -156,9 +160,11 @@ def _places(facts: Facts, mine: tuple[AppProcess, ...]) -> Iterator[Place]:
                 reader.pid,
                 flask,
             )
-        base = str(url.backend or facts.project.root)
-        if not readers or relative(url.url):
-            yield from _place(facts, url, "the back end", base, certain, None, flask)
+        bases = [("the back end", url.backend or facts.project.root)] if not readers or relative(url.url) else []
+        if relative(url.url):
+            bases += [("alembic", each.config.parent) for each in facts.project.migrations if each.kind == "alembic"]
+        for name, base in bases:
+            yield from _place(facts, url, name, str(base), certain, None, flask)
 
 
 def _place(  # noqa: PLR0913 - the fields of one record

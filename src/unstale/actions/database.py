@@ -1,0 +1,188 @@
+"""Migrates a database after a verified backup, and brings the backup back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from unstale.action import Action, Keep
+from unstale.errors import Failed
+from unstale.fact import Facts
+from unstale.facts.migrations import History
+from unstale.facts.sqlite import DatabaseFile, Databases
+from unstale.facts.sqlite_content import DatabaseContents
+from unstale.facts.sqlite_locks import DatabaseLocks
+from unstale.host import Host
+from unstale.layer import Layer, Risk
+
+_LOST = 5  # tables that a refusal names
+
+
+@dataclass(frozen=True, slots=True)
+class RunMigrations(Action):
+    """Back the database up, then `alembic upgrade head` as the running process would run it.
+
+    `pid` is a process whose environment is used, or None for ours; it is never shown or journaled.
+    """
+
+    risk: ClassVar[Risk] = Risk.DISRUPTIVE
+    layer: ClassVar[Layer] = Layer.SCHEMA
+    undoable: ClassVar[bool] = True
+
+    path: str
+    config: str
+    python: str
+    pid: int | None
+    heads: tuple[str, ...]
+
+    def title(self) -> str:
+        return f"back up {self.path} and migrate it to {', '.join(self.heads)}"
+
+    def preview(self) -> tuple[str, ...]:
+        place = Path(self.config)
+        return (
+            f"sqlite3 {self.path} \".backup '{self.path}.backup'\"",
+            f"cd {place.parent} && {self.python} -m alembic -c {place.name} upgrade {self._target()}",
+        )
+
+    def settled(self, facts: Facts) -> bool:
+        content = facts.get(DatabaseContents).of(self.path)
+        return content is not None and content.revisions == tuple(sorted(self.heads))
+
+    def blocked(self, facts: Facts) -> str | None:
+        if facts.get(Databases).lost(self.path) is not None:
+            return f"a deleted {self.path} is still open: unstale fix DBF002"
+        held = facts.get(DatabaseLocks).of(self.path)
+        return f"process {held[0].pid} locks it: unstale fix DBF001" if held else None
+
+    def inverse(self, facts: Facts, keep: Keep) -> Action:
+        seen = facts.host.stat(self.path)
+        before = f"{keep.state}/before.db" if seen and seen.size else None
+        return RestoreDatabase(self.path, before, f"{keep.state}/after.json", existed=seen is not None)
+
+    def apply(self, host: Host, keep: Keep) -> None:
+        host.makedirs(str(keep.state))
+        seen = host.stat(self.path)
+        if seen is not None and seen.size:
+            host.backup_database(self.path, f"{keep.state}/before.db")
+        host.write(f"{keep.state}/after.json", b"not noted")  # from here on the step may have changed the file
+        place = Path(self.config)
+        try:
+            done = host.act(
+                (self.python, "-m", "alembic", "-c", place.name, "upgrade", self._target()),
+                cwd=str(place.parent),
+                env=_environment(host, self.pid),
+            )
+        finally:
+            _note(host, self.path, f"{keep.state}/after.json")
+        if done.code != 0:
+            said = done.err.strip() or done.out.strip() or f"exit {done.code}"
+            raise Failed(
+                what="alembic upgrade failed", why=said.splitlines()[-1], next=f"The backup is in {keep.state}."
+            )
+
+    def _target(self) -> str:
+        return "head" if len(self.heads) == 1 else "heads"
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreDatabase(Action):
+    """Bring a database back to its backup, where nothing was written since.
+
+    The content goes through SQLite's online backup into the live file, in one transaction: processes that have
+    it open see the former content. Replacing the file by rename would leave them on a deleted one.
+    `before` is None where the database was empty, `after` holds its digest at the end of the step.
+    """
+
+    risk: ClassVar[Risk] = Risk.DESTRUCTIVE
+    layer: ClassVar[Layer] = Layer.SCHEMA
+
+    path: str
+    before: str | None
+    after: str
+    existed: bool
+
+    def title(self) -> str:
+        return f"restore {self.path} as it was before the migration"
+
+    def preview(self) -> tuple[str, ...]:
+        return (f"sqlite3 {self.path} \".restore '{self.before}'\"" if self.before else f"mv {self.path} {self.path}.new",)
+
+    def settled(self, facts: Facts) -> bool:
+        return facts.host.stat(self.path) is None and not self.existed
+
+    def blocked(self, facts: Facts) -> str | None:
+        lost = _written_since(facts.host, self)
+        if lost:
+            return f"it was written since; these rows would be lost: {', '.join(lost[:_LOST])}"
+        openers = next((each.openers for each in facts.get(Databases).files if each.path == self.path), ())
+        if self.before is None and openers:
+            return f"process {', '.join(map(str, openers))} has it open and it was not there before: stop it first"
+        return None
+
+    def apply(self, host: Host, keep: Keep) -> None:
+        if host.stat(self.after) is None:
+            return  # the step ended before it changed anything
+        lost = _written_since(host, self)
+        if lost:
+            raise Failed(
+                what=f"{self.path} is not restored",
+                why=f"it was written since: {', '.join(lost[:_LOST])}",
+                next=f"The backup is {self.before}." if self.before else "Nothing was changed.",
+            )
+        if self.before is not None:
+            host.backup_database(self.before, self.path)
+            return
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            if host.stat(self.path + suffix) is not None:
+                host.rename(self.path + suffix, f"{keep.trash}/{Path(self.path).name}{suffix}")
+        if self.existed:
+            host.write(self.path, b"", 0o644)
+
+
+def _environment(host: Host, pid: int | None) -> tuple[tuple[str, str], ...]:
+    if pid is None:
+        return ()
+    raw = host.read(f"/proc/{pid}/environ").decode("utf-8", "surrogateescape")
+    return tuple((key, value) for key, found, value in (item.partition("=") for item in raw.split("\0")) if found)
+
+
+def _note(host: Host, path: str, target: str) -> None:
+    """Write what the database holds now; an empty one where it is missing or unreadable."""
+    seen = host.stat(path)
+    digest = host.digest_database(path) if seen is not None and seen.size else {}
+    host.write(target, json.dumps(digest).encode())
+
+
+def _written_since(host: Host, restore: RestoreDatabase) -> list[str]:
+    """Return "3 of note" for each table whose rows are not those at the end of the step, nor in the backup."""
+    try:
+        noted = {name: tuple(each) for name, each in json.loads(host.read(restore.after)).items()}
+    except (OSError, ValueError) as error:
+        return [f"all, because {restore.after} cannot be read ({type(error).__name__})"]
+    seen = host.stat(restore.path)
+    now = host.digest_database(restore.path) if seen is not None and seen.size else {}
+    kept = host.digest_database(restore.before) if restore.before is not None else {}
+    return [
+        *(_changed(name, now[name][0], noted.get(name)) for name in now if now[name] != noted.get(name)),
+        *(
+            f"{now[name][0] - kept[name][0]} of {name}"  # written while the migration ran, or by it
+            for name in now
+            if now[name] == noted.get(name) and name in kept and now[name][0] > kept[name][0]
+            if name != "alembic_version"
+        ),
+    ]
+
+
+def _changed(name: str, rows: int, noted: tuple[int, str] | None) -> str:
+    more = rows - (noted[0] if noted else 0)
+    return f"{more} of {name}" if more > 0 else f"changed rows of {name}"
+
+
+def migration(file: DatabaseFile, history: History) -> RunMigrations | None:
+    """Return the migration of this very file; None where alembic would open another or has no interpreter."""
+    if history.python is None or not file.reached_from(str(Path(history.config).parent)):
+        return None
+    return RunMigrations(file.path, history.config, history.python, history.pid, history.heads)

@@ -1,0 +1,139 @@
+"""The tables that the project's models declare, from a guarded import by the project's own interpreter."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unstale.errors import Absent, Unavailable
+from unstale.fact import Fact, Facts
+from unstale.facts.runtime import Runtime, runtime
+from unstale.facts.sqlite import Databases
+from unstale.host import Host
+from unstale.layer import Layer
+from unstale.project import Backend
+
+_GUARD = Path(__file__).parent.parent / "guard" / "import_guard.py"
+_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ModelColumn:
+    """A declared column; `enum` are the values as the database stores them, None for another type."""
+
+    name: str
+    type: str
+    enum: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTable:
+    """A declared table."""
+
+    name: str
+    columns: tuple[ModelColumn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What one back end declares. `entry` is the imported module, `failed` why an import ended early, or empty."""
+
+    backend: Path
+    entry: str
+    tables: tuple[ModelTable, ...]
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models(Fact):
+    """The declared tables of each back end that has a SQLite file."""
+
+    layer = Layer.SCHEMA
+    costly = "a guarded import"
+
+    declared: tuple[Declared, ...]
+
+    @classmethod
+    def gather(cls, facts: Facts) -> Models:
+        databases = facts.get(Databases)  # without a file to compare with, nothing is imported
+        served = {place.backend for file in databases.files for place in file.places}
+        found = []
+        for backend in facts.project.backends:
+            running = runtime(facts, backend.path) if backend.path in served and backend.app else None
+            if running is not None and backend.kind != "django":
+                found.append(_declared(facts, backend, running))
+        found = [each for each in found if each.tables]
+        if not found:
+            raise Absent(what="no models", why="no SQLAlchemy model was found", next="unstale init")
+        return cls(seen_at=facts.host.now(), declared=tuple(found))
+
+    def summary(self) -> str:
+        return f"{sum(len(each.tables) for each in self.declared)} tables declared"
+
+    def of(self, backend: Path | None) -> Declared | None:
+        """Return what the back end declares."""
+        return next((each for each in self.declared if each.backend == backend), None)
+
+
+def _declared(facts: Facts, backend: Backend, running: Runtime) -> Declared:
+    entry = str(backend.app).partition(":")[0]
+    answer = _answer(facts, backend, running)
+    tables = tuple(_table(each) for each in answer["tables"])
+    failed = "; ".join(str(each["error"]) for each in answer["failed"])
+    if failed and not tables:
+        raise Unavailable(
+            what=f"the models of {entry} were not read",
+            why=failed,
+            next=f"Import it yourself: cd {running.cwd} && {running.python} -c 'import {entry}'",
+        )
+    return Declared(backend.path, entry, tables, failed)
+
+
+def _answer(facts: Facts, backend: Backend, running: Runtime) -> dict[str, Any]:
+    asked = {
+        "sys_path": list(dict.fromkeys([running.cwd, str(backend.path)])),
+        "imports": [backend.app],
+        "want": ["models"],
+        "allow_import_without_barrier": facts.options.allow_import,
+        "seconds": _SECONDS,
+    }
+    done = facts.host.run(
+        (running.python, "-B", str(_GUARD)),
+        cwd=running.cwd,
+        env=_environment(facts.host, running.pid),
+        clean=running.pid is not None,
+        stdin=json.dumps(asked),
+        timeout=_SECONDS + 5,
+    )
+    try:
+        answer = json.loads(done.out.strip().rpartition("\n")[2])
+    except ValueError:
+        why = (done.err.strip() or f"exit {done.code}").splitlines()[-1]
+        raise Unavailable(
+            what="the guarded import gave no answer", why=why, next=f"{running.python} -B {_GUARD}"
+        ) from None
+    if not any(answer["barrier"].values()) and not facts.options.allow_import:
+        raise Unavailable(
+            what="the models were not imported",
+            why="this kernel offers neither Landlock nor seccomp to guard the import",
+            next="unstale check --allow-import",
+        )
+    return dict(answer)
+
+
+def _environment(host: Host, pid: int | None) -> tuple[tuple[str, str], ...]:
+    if pid is None:
+        return ()
+    raw = host.read(f"/proc/{pid}/environ").decode("utf-8", "surrogateescape")
+    pairs = (item.partition("=") for item in raw.split("\0"))
+    return tuple((key, value) for key, found, value in pairs if found)
+
+
+def _table(each: dict[str, Any]) -> ModelTable:
+    columns = tuple(
+        ModelColumn(str(one["name"]), str(one["type"]), tuple(one["enum"]) if one.get("enum") else None)
+        for one in each["columns"]
+    )
+    return ModelTable(str(each["name"]), columns)
