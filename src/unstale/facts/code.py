@@ -46,12 +46,17 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """One process: how many files it can have imported, those that changed, and those only touched."""
+    """One process: the files it can have imported, those that changed, and those only touched."""
 
     pid: int
-    considered: int
+    files: tuple[str, ...]
     drifts: tuple[Drift, ...]
     touched: tuple[str, ...]
+
+    @property
+    def considered(self) -> int:
+        """Return how many files it can have imported."""
+        return len(self.files)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +134,7 @@ def _judge(host: Host, process: AppProcess, mine: tuple[Source, ...], history: _
             touched.append(source.path)
         else:
             drifts.append(drift)
-    return Loaded(process.pid, len(mine), tuple(drifts), tuple(touched))
+    return Loaded(process.pid, tuple(each.path for each in mine), tuple(drifts), tuple(touched))
 
 
 def _drift(host: Host, process: AppProcess, source: Source, history: _History) -> Drift | None:

@@ -1,0 +1,130 @@
+"""Moves files into the trash, and back: a rename on the same filesystem, so bytes and times stay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from unstale.action import Action, Keep
+from unstale.fact import Facts
+from unstale.host import Host
+from unstale.layer import Layer, Risk
+
+
+@dataclass(frozen=True, slots=True)
+class MoveToTrash(Action):
+    """Move files or directories that can be made again out of the way."""
+
+    risk: ClassVar[Risk] = Risk.SAFE
+    layer: ClassVar[Layer] = Layer.BYTECODE
+    undoable: ClassVar[bool] = True
+
+    paths: tuple[str, ...]
+
+    def title(self) -> str:
+        name = Path(self.paths[0]).name
+        return f"move {name} to the trash" if len(self.paths) == 1 else f"move {len(self.paths)} files to the trash"
+
+    def preview(self) -> tuple[str, ...]:
+        return tuple(f"mv {path} /tmp/" for path in self.paths)
+
+    def settled(self, facts: Facts) -> bool:
+        return all(facts.host.stat(path, follow=False) is None for path in self.paths)
+
+    def inverse(self, facts: Facts, keep: Keep) -> Action:
+        return PutBack(tuple((_kept(keep, at, path), path) for at, path in enumerate(self.paths)))
+
+    def apply(self, host: Host, keep: Keep) -> None:
+        hide(host, keep.trash)
+        for at, path in enumerate(self.paths):
+            if host.stat(path, follow=False) is not None:
+                host.rename(path, _kept(keep, at, path))
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack(Action):
+    """Return what was moved to the trash; pairs are (kept, original)."""
+
+    risk: ClassVar[Risk] = Risk.SAFE
+    layer: ClassVar[Layer] = Layer.BYTECODE
+
+    pairs: tuple[tuple[str, str], ...]
+
+    def title(self) -> str:
+        return f"put {len(self.pairs)} files back"
+
+    def preview(self) -> tuple[str, ...]:
+        return tuple(f"mv {kept} {original}" for kept, original in self.pairs)
+
+    def settled(self, facts: Facts) -> bool:
+        return all(facts.host.stat(kept, follow=False) is None for kept, _ in self.pairs)
+
+    def blocked(self, facts: Facts) -> str | None:
+        """Refuse where something stands at the old place, unless Python wrote it again by itself."""
+        for _, original in self.pairs:
+            if facts.host.stat(original, follow=False) is not None and not original.endswith(".pyc"):
+                return f"{original} is there again; it would be overwritten"
+        return None
+
+    def inverse(self, facts: Facts, keep: Keep) -> Action:
+        return MoveToTrash(tuple(original for _, original in self.pairs))
+
+    def apply(self, host: Host, keep: Keep) -> None:
+        for at, (kept, original) in enumerate(self.pairs):
+            if host.stat(kept, follow=False) is None:
+                continue
+            if host.stat(original, follow=False) is not None:
+                host.rename(original, _kept(keep, at, original))
+            host.rename(kept, original)
+
+
+@dataclass(frozen=True, slots=True)
+class SwapBack(Action):
+    """Return a directory that was replaced: the present one goes to the trash, the kept one takes its name."""
+
+    risk: ClassVar[Risk] = Risk.DISRUPTIVE
+    layer: ClassVar[Layer] = Layer.ENVIRONMENT
+
+    kept: str
+    original: str
+
+    def title(self) -> str:
+        return f"return the former {Path(self.original).name}"
+
+    def preview(self) -> tuple[str, ...]:
+        return (f"mv {self.original} {self.original}.new", f"mv {self.kept} {self.original}")
+
+    def settled(self, facts: Facts) -> bool:
+        return facts.host.stat(self.kept) is None
+
+    def apply(self, host: Host, keep: Keep) -> None:
+        swap(host, self.kept, self.original, f"{keep.trash}/replaced-{Path(self.original).name}")
+
+
+def swap(host: Host, incoming: str, place: str, outgoing: str) -> None:
+    """Put `incoming` at `place`; what stood there goes to `outgoing`. All by rename; a failed second one is taken back."""
+    hide(host, Path(outgoing).parent)
+    there = host.stat(place, follow=False) is not None
+    if there:
+        host.rename(place, outgoing)
+    try:
+        host.rename(incoming, place)
+    except OSError:
+        if there:
+            host.rename(outgoing, place)
+        raise
+
+
+def hide(host: Host, inside: Path) -> None:
+    """Make the trash ignore itself in git, wherever `.unstale` stands above."""
+    for place in (inside, *inside.parents):
+        if place.name == ".unstale":
+            if host.stat(f"{place}/.gitignore") is None:
+                host.makedirs(str(place))
+                host.write(f"{place}/.gitignore", b"*\n", 0o644)
+            return
+
+
+def _kept(keep: Keep, at: int, path: str) -> str:
+    return f"{keep.trash}/{at}-{Path(path).name}"
