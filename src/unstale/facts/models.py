@@ -17,6 +17,11 @@ from unstale.project import Backend
 
 _GUARD = Path(__file__).parent.parent / "guard" / "import_guard.py"
 _SECONDS = 20
+_SQL = {
+    **dict.fromkeys(("Integer", "INTEGER", "BigInteger", "SmallInteger"), "INTEGER"),
+    **dict.fromkeys(("Float", "Double", "Numeric"), "NUMERIC"),
+    **{"Boolean": "BOOLEAN", "DateTime": "DATETIME", "Date": "DATE", "LargeBinary": "BLOB", "JSON": "JSON"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,11 @@ class ModelColumn:
     name: str
     type: str
     enum: tuple[str, ...] | None = None
+
+    @property
+    def sql(self) -> str:
+        """Return SQLite's type for a nullable column (https://sqlite.org/datatype3.html)."""
+        return _SQL.get(self.type, "VARCHAR")
 
 
 @dataclass(frozen=True, slots=True)
