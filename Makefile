@@ -1,32 +1,36 @@
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 STAMP := .venv/.made
-SOURCES := src lab scripts health/src
+LOCKS := requirements/uv.txt requirements/dev.txt
+SOURCES := $(wildcard src health/src lab scripts bench tests health/tests)
+TYPED := $(wildcard src health/src lab scripts)
+again = || { echo "failed; again: $(1)" >&2; exit 1; }
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 setup: $(STAMP) ## Make .venv with the tool and everything that tests it
 
-$(STAMP): requirements/uv.txt requirements/dev.txt pyproject.toml health/pyproject.toml
+$(STAMP): $(LOCKS) pyproject.toml health/pyproject.toml scripts/setup
 	@sh scripts/prerequisites
 	@sh scripts/setup
 	@touch $@
 
-test: setup ## Run every test
-	@$(PYTHON) -m pytest
+test: lint types ## Set up, then style, types and every test
+	@$(PYTHON) -m pytest $(call again,$(PYTHON) -m pytest)
 
 lint: setup ## Check style and the direction of imports
-	@$(PYTHON) -m ruff check $(SOURCES) tests health/tests && $(PYTHON) -m ruff format --check $(SOURCES) tests health/tests
-	@.venv/bin/lint-imports
+	@$(PYTHON) -m ruff check --quiet $(SOURCES) $(call again,$(PYTHON) -m ruff check --fix $(SOURCES))
+	@$(PYTHON) -m ruff format --quiet --check $(SOURCES) $(call again,$(PYTHON) -m ruff format $(SOURCES))
+	@.venv/bin/lint-imports --no-logo $(call again,.venv/bin/lint-imports)
 
 types: setup ## Check types
-	@$(PYTHON) -m mypy
+	@$(PYTHON) -m mypy $(TYPED) $(call again,$(PYTHON) -m mypy $(TYPED))
 
 check: lint types docs-check ## Everything that is quick: lint, types, docs
 
 lab: setup ## Only the faults that are injected into the example
-	@$(PYTHON) -m pytest -m lab
+	@$(PYTHON) -m pytest -m lab $(call again,$(PYTHON) -m pytest -m lab)
 
 demo: setup ## Watch unstale find, prove, repair and take back real faults
 	@$(PYTHON) -m lab.demo
@@ -35,13 +39,16 @@ docs: setup ## Write the generated pages and the README's transcript
 	@$(PYTHON) scripts/docs.py
 
 docs-check: setup ## Fail when a generated page differs from the code
-	@$(PYTHON) scripts/docs.py --check
+	@$(PYTHON) scripts/docs.py --check $(call again,make docs)
 
 new-check: setup ## Begin a check: make new-check CODE=PRC009 SLUG=preload_hides_the_reload
 	@$(PYTHON) scripts/new_check.py "$(CODE)" "$(SLUG)"
 
-record: setup ## Record this project's facts to FILE
-	@.venv/bin/unstale check --record "$(FILE)"
+record: setup ## Record this project's facts: make record FILE=facts.json
+	@.venv/bin/unstale check --record "$(or $(FILE),$(error name the file: make record FILE=facts.json))"
+
+golden: setup ## Write the golden transcripts of the tests again; read the diff as prose
+	@UNSTALE_GOLDEN=write $(PYTHON) -m pytest -m golden && git diff --stat -- tests
 
 bench: setup ## Measure speed, as ratios in one run
 	@$(PYTHON) bench/run.py
@@ -49,7 +56,11 @@ bench: setup ## Measure speed, as ratios in one run
 lock: setup ## Resolve the requirement files again
 	@sh scripts/lock
 
+fresh-clone: ## Run a target in a bare Debian 12: make fresh-clone TARGET=test (root)
+	@scripts/fresh_clone.sh $(or $(TARGET),demo)
+
 system-deps: ## Install the Debian packages that the tests need (root)
 	@sh scripts/system-deps
 
-.PHONY: help setup test lint types check lab demo docs docs-check new-check record bench lock system-deps
+.PHONY: help setup test lint types check lab demo docs docs-check new-check record golden bench lock \
+	fresh-clone system-deps
