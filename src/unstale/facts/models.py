@@ -90,7 +90,8 @@ class Models(Fact):
 def _declared(facts: Facts, backend: Backend, running: Runtime) -> Declared:
     entry = str(backend.app).partition(":")[0]
     answer = _answer(facts, backend, running)
-    tables = tuple(_table(each) for each in answer["tables"])
+    # a schema is an attached database; and SQLAlchemy's own catalogues (pg_catalog, sys) have one
+    tables = tuple(_table(each) for each in answer["tables"] if each.get("schema") is None)
     failed = "; ".join(str(each["error"]) for each in answer["failed"])
     if failed and not tables:
         raise Unavailable(

@@ -59,7 +59,8 @@ class DatabaseFile:
 
     def reached_from(self, directory: str) -> bool:
         """Return whether a command run in this directory comes to this very file."""
-        return any(not place.relative or place.base == directory for place in self.places)
+        here = Path(directory)
+        return any(str(sqlite_file(place.url, here)) == self.path for place in self.places)
 
     @property
     def tag(self) -> str:
@@ -106,9 +107,15 @@ class Databases(Fact):
         )
 
     def of(self, backend: Path | None) -> tuple[DatabaseFile, ...]:
-        """Return the files that the back end uses: what its processes use, else what it is configured to."""
+        """Return the files that the back end uses: its processes', else the configured ones.
+
+        One that was deleted and is still in use is left to DBF002.
+        """
         mine = [
-            each for each in self.files if any(place.backend == backend for place in each.places)
+            each
+            for each in self.files
+            if any(place.backend == backend for place in each.places)
+            and self.lost(each.path) is None
         ]
         return tuple(each for each in mine if each.served) or tuple(mine)
 

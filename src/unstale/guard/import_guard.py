@@ -123,7 +123,12 @@ def _sqlalchemy_tables():
         return []
     kind = importlib.import_module("sqlalchemy").MetaData
     found = {}
-    for metadata in [each for each in gc.get_objects() if isinstance(each, kind)]:
+    own = {
+        id(each)  # oracle's and mssql's catalogues, which a dialect's import declares
+        for name, module in list(sys.modules.items()) if name.startswith("sqlalchemy.")
+        for each in vars(module).values() if isinstance(each, kind)
+    }
+    for metadata in [each for each in gc.get_objects() if isinstance(each, kind) and id(each) not in own]:
         for table in metadata.tables.values():
             found.setdefault((table.schema, table.name), table)
     return [_table(table) for _, table in sorted(found.items(), key=lambda item: (item[0][0] or "", item[0][1]))]

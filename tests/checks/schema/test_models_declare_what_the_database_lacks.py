@@ -100,3 +100,10 @@ def test_app_without_models_is_absent(firm: Any, look: Any) -> None:
     firm.write("app/main.py", "from fastapi import FastAPI\n\napp = FastAPI()\n")
     with pytest.raises(Absent):
         judged(look(firm.root))
+
+
+def test_catalogue_tables_of_sqlalchemy_itself_are_silent(firm: Any, look: Any) -> None:
+    path = firm.root / "app/main.py"
+    path.write_text("from sqlalchemy.dialects import mssql, oracle, postgresql\n" + path.read_text())
+    (fresh,) = judged(look(firm.root))
+    assert isinstance(fresh, Fresh), fresh

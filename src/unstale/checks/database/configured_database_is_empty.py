@@ -46,7 +46,7 @@ def configured_database_is_empty(
         backend = next((place.backend for place in file.places), None)
         history = histories.of(backend) if histories else None
         declared = models.of(backend) if models else None
-        if file not in databases.of(backend) or databases.lost(file.path) or not (history or declared):
+        if file not in databases.of(backend) or not (history or declared):
             continue
         content = contents.of(file.path)
         want = databases.shows("tables", history.config if history else f"{declared and declared.entry}")
