@@ -9,7 +9,7 @@ from pathlib import Path
 from unstale.detect import PRUNED
 from unstale.errors import Absent
 from unstale.fact import Fact, Facts
-from unstale.facts.code import compared
+from unstale.facts.compiled import compared
 from unstale.facts.environment import Environments
 from unstale.host import Entry, Host
 from unstale.layer import Layer

@@ -15,7 +15,7 @@ from unstale.detect import PRUNED
 from unstale.errors import Absent
 from unstale.fact import Fact, Facts
 from unstale.facts.app_processes import AppProcess, AppProcesses
-from unstale.facts.code import MARGIN
+from unstale.facts.compiled import MARGIN
 from unstale.layer import Layer
 from unstale.project import Backend, Project
 

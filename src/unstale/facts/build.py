@@ -1,0 +1,204 @@
+"""Front-end builds against their sources: by content where git knows it, else by times."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from unstale.detect import PRUNED
+from unstale.errors import Absent
+from unstale.fact import Fact, Facts
+from unstale.facts.history import History
+from unstale.facts.http import Page, Served
+from unstale.host import Entry, Host
+from unstale.layer import Layer
+from unstale.project import Frontend
+
+_NO_INPUT = re.compile(r"(\.(test|spec|stories)\.\w+$|\.md$|(^|/)(__tests__|tests?|e2e|docs|coverage|\.github)/|\.log$|(^|/)\.\w+rc)")
+_INPUT = re.compile(r"(^|/)(src|public|app|pages|components|lib|styles)/|^index\.html$|^(vite|next|svelte|astro|tailwind|postcss)\.config\.\w+$")
+_ENV_NAMES = (".env", ".env.local", ".env.production", ".env.production.local")
+_ENV_KEY = re.compile(r"import\.meta\.env\.(VITE_\w+)|process\.env\.(NEXT_PUBLIC_\w+)")
+_SHORTEST_VALUE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Newer:
+    """A source that changed since the build; `proven` when its content is known to differ."""
+
+    path: str
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One front end's output. `served_by` are the addresses whose page is this build's, never a development server's.
+
+    `unbaked` are keys of env files written after the build whose values are not in it; `elsewhere` are served
+    directories of the project that hold another build: (address, directory).
+    """
+
+    frontend: str
+    kind: str
+    command: tuple[str, ...]
+    dist: str
+    built_at: datetime
+    digest: str
+    newer: tuple[Newer, ...]
+    served_by: tuple[str, ...]
+    unbaked: tuple[str, ...]
+    env_file: str
+    elsewhere: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Builds(Fact):
+    """Each front end that has an output directory."""
+
+    layer = Layer.BUILD
+    costly = "hashing of builds"
+
+    builds: tuple[Build, ...]
+
+    @classmethod
+    def gather(cls, facts: Facts) -> Builds:
+        if not facts.project.frontends:
+            raise Absent(what="no front end", why="no front end here", next="Nothing to do.")
+        served = facts.maybe(Served)
+        pages = tuple(page for page in served.pages if not page.reloading and page.assets) if served else ()
+        history = History(facts.host, facts.project.root)
+        found = [_build(facts, each, pages, history) for each in facts.project.frontends]
+        builds = tuple(each for each in found if each is not None)
+        if not builds:
+            raise Absent(what="no build", why="nothing was built here", next="npm run build")
+        return cls(seen_at=facts.host.now(), builds=builds)
+
+    def summary(self) -> str:
+        used = ", ".join(f"built {each.built_at:%Y-%m-%d %H:%M}, served" for each in self.builds if each.served_by)
+        return used or "built, but nothing serves it"
+
+
+def _build(facts: Facts, frontend: Frontend, pages: tuple[Page, ...], history: History) -> Build | None:
+    host, dist = facts.host, str(frontend.dist)
+    seen = host.stat(f"{dist}/index.html")
+    if seen is None:
+        return None
+    built_at = datetime.fromtimestamp(seen.mtime_ns / 1e9, UTC)
+    digest = hashlib.sha256(host.read(f"{dist}/index.html")).hexdigest()
+    inputs = _inputs(host, frontend)
+    unbaked, env_file = _unbaked(host, frontend, inputs, seen.mtime_ns)
+    mine = [page for page in pages if page.digest == digest or _holds(host, dist, page)]
+    others = [page for page in pages if page not in mine]
+    return Build(
+        frontend=str(frontend.path),
+        kind=frontend.kind,
+        command=frontend.build,
+        dist=dist,
+        built_at=built_at,
+        digest=digest,
+        newer=tuple(_newer(host, str(frontend.path), inputs, seen.mtime_ns, history)),
+        served_by=tuple(page.url for page in mine),
+        unbaked=unbaked,
+        env_file=env_file,
+        elsewhere=tuple((page.url, place) for page in others if (place := _place(facts, page, dist))),
+    )
+
+
+def _inputs(host: Host, frontend: Frontend) -> list[Entry]:
+    inside = frontend.dist.relative_to(frontend.path).parts[:1] if frontend.dist.is_relative_to(frontend.path) else ()
+    entries = host.walk(str(frontend.path), (*PRUNED, "dist", "build", *inside))
+    return [
+        each
+        for each in entries
+        if each.kind == "file" and _INPUT.search(each.path) and not _NO_INPUT.search(each.path)
+    ]
+
+
+def _newer(host: Host, root: str, inputs: list[Entry], built_ns: int, history: History) -> list[Newer]:
+    """Return the inputs whose inode changed after the build, but for those whose content git knows to be the same."""
+    found = []
+    moment = datetime.fromtimestamp(built_ns / 1e9, UTC)
+    for each in inputs:
+        if each.ctime_ns <= built_ns:
+            continue
+        path = f"{root}/{each.path}"
+        then = history.content(path, moment)
+        if then is not None and then != _text(host, path):
+            found.append(Newer(each.path, proven=True))
+        elif then is None and each.mtime_ns > built_ns:
+            found.append(Newer(each.path, proven=False))
+    return found
+
+
+def _unbaked(host: Host, frontend: Frontend, inputs: list[Entry], built_ns: int) -> tuple[tuple[str, ...], str]:
+    """Return keys that the sources use and whose value, written after the build, is nowhere in it; Vite's file order."""
+    values: dict[str, tuple[str, str]] = {}
+    changed = set()
+    for name in _ENV_NAMES:
+        path = f"{frontend.path}/{name}"
+        seen = host.stat(path)
+        if seen is None:
+            continue
+        text = host.read(path).decode("utf-8", "replace")
+        for key, value in dotenv_values(stream=io.StringIO(text), interpolate=False).items():
+            values[key] = (value or "", path)
+        if min(seen.mtime_ns, seen.ctime_ns) > built_ns:
+            changed.add(path)
+    used = _used_keys(host, frontend, inputs)
+    suspects = {
+        key: path
+        for key, (value, path) in values.items()
+        if key in used and path in changed and len(value) >= _SHORTEST_VALUE and "$" not in value
+    }
+    if not suspects:
+        return (), ""
+    bundle = _bundle(host, str(frontend.dist))
+    missing = tuple(key for key in suspects if values[key][0] not in bundle)
+    return missing, suspects[missing[0]] if missing else ""
+
+
+def _used_keys(host: Host, frontend: Frontend, inputs: list[Entry]) -> set[str]:
+    found: set[str] = set()
+    for each in inputs:
+        if each.path.endswith((".ts", ".tsx", ".js", ".jsx", ".vue", ".svelte", ".html", ".mjs")):
+            text = _text(host, f"{frontend.path}/{each.path}")
+            found |= {first or second for first, second in _ENV_KEY.findall(text)}
+            found |= set(re.findall(r"%(VITE_\w+)%", text))
+    return found
+
+
+def _bundle(host: Host, dist: str) -> str:
+    texts = [
+        _text(host, f"{dist}/{each.path}")
+        for each in host.walk(dist)
+        if each.kind == "file" and each.path.endswith((".js", ".mjs", ".html", ".css"))
+    ]
+    return "\n".join(texts)
+
+
+def _holds(host: Host, dist: str, page: Page) -> bool:
+    """Return whether every hashed file that the page names is in the directory."""
+    return all(host.stat(f"{dist}/{asset.lstrip('./')}") is not None for asset in page.assets)
+
+
+def _place(facts: Facts, page: Page, dist: str) -> str:
+    """Return the directory of the project whose index.html is the served page, or ""."""
+    for entry in facts.host.walk(str(facts.project.root), PRUNED, depth=5):
+        if entry.path.endswith("index.html") and not f"{facts.project.root}/{entry.path}".startswith(f"{dist}/"):
+            path = facts.project.root / entry.path
+            with suppress(OSError):
+                if hashlib.sha256(facts.host.read(str(path))).hexdigest() == page.digest:
+                    return str(Path(path).parent)
+    return ""
+
+
+def _text(host: Host, path: str) -> str:
+    with suppress(OSError):
+        return host.read(path).decode("utf-8", "replace")
+    return ""

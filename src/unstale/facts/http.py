@@ -1,0 +1,152 @@
+"""What the project's own servers answer at / and at their health routes. GET only, no redirects followed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from unstale.detect import PRUNED
+from unstale.errors import Absent, Unavailable
+from unstale.fact import Fact, Facts
+from unstale.facts.app_processes import AppProcesses
+from unstale.host import Answer
+from unstale.layer import Layer
+
+_BAD = re.compile(r"(?i)^(unhealthy|outdated|error|fail(ed|ing|ure)?|down|degraded|critical)$")
+_ASSET = re.compile(r"""(?:src|href)=["']([^"']*?/?[\w.-]+[-.][\w-]{6,}\.(?:js|mjs|css))["']""")
+_ROUTE = re.compile(r"""@\w+\.(?:get|route|api_route)\(\s*["']([^"'{}<>]*(?:health|ready|alive)[^"'{}<>]*)["']""")
+_PREFIX = re.compile(r"""APIRouter\([^)]*prefix\s*=\s*["']([^"']*)["']""")
+_KNOWN = ("/health", "/health/db", "/healthz", "/ready")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The answer at / of one address. `pid` is 0 for an address that no process here serves.
+
+    `assets` are the hashed files that the page names; without any it is not a built page. `digest` is the body's SHA-256.
+    """
+
+    url: str
+    pid: int
+    status: int
+    content_type: str
+    cache_control: str
+    expires: bool
+    digest: str
+    assets: tuple[str, ...]
+    reloading: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A health route's answer: `says` is what its body claims against its own 2xx status, or "" when they agree."""
+
+    url: str
+    pid: int
+    status: int
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served(Fact):
+    """What each address of the project answers."""
+
+    layer = Layer.HTTP
+
+    pages: tuple[Page, ...]
+    health: tuple[Health, ...]
+
+    @classmethod
+    def gather(cls, facts: Facts) -> Served:
+        targets = _targets(facts)
+        if not targets:
+            raise Absent(what="no address", why="no server of this project answers", next="Start the app, or add --url.")
+        routes = _routes(facts)
+        pages, health = [], []
+        for url, pid, reloading in targets:
+            answer = _ask(facts, f"{url}/", "text/html,application/xhtml+xml,*/*;q=0.8")
+            if answer is None:
+                continue
+            pages.append(_page(answer, url, pid, reloading=reloading))
+            for route in routes:
+                told = _ask(facts, f"{url}{route}", "application/json")
+                if told is not None and told.status != 404:  # noqa: PLR2004 - no such route
+                    health.append(Health(f"{url}{route}", pid, told.status, _contradiction(told)))
+        if not pages:
+            first = targets[0][0]
+            raise Unavailable(what=f"{first} did not answer", why="no HTTP answer within 3 s", next=f"curl -i {first}")
+        return cls(seen_at=facts.host.now(), pages=tuple(pages), health=tuple(health))
+
+    def summary(self) -> str:
+        return ", ".join(f"{each.url} {each.status}" for each in self.pages)
+
+
+def _targets(facts: Facts) -> list[tuple[str, int, bool]]:
+    named = (*facts.options.urls, *facts.project.settings.http.get("urls", ()))
+    targets = [(url.rstrip("/"), 0, False) for url in named]
+    processes = facts.maybe(AppProcesses)
+    for process in processes.of("server", "orphan") if processes else ():
+        targets += [(f"http://127.0.0.1:{port}", process.pid, process.reload) for port in process.ports]
+    unique = {}
+    for url, pid, reloading in targets:
+        unique.setdefault(urlsplit(url).netloc, (url, pid, reloading))
+    return list(unique.values())
+
+
+def _ask(facts: Facts, url: str, accept: str) -> Answer | None:
+    with suppress(Unavailable):
+        return facts.host.get(url, headers=(("Accept", accept),))
+    return None
+
+
+def _page(answer: Answer, url: str, pid: int, *, reloading: bool) -> Page:
+    content_type = answer.header("content-type") or ""
+    text = answer.body.decode("utf-8", "replace") if "html" in content_type else ""
+    return Page(
+        url=url,
+        pid=pid,
+        status=answer.status,
+        content_type=content_type.partition(";")[0],
+        cache_control=answer.header("cache-control") or "",
+        expires=answer.header("expires") is not None,
+        digest=hashlib.sha256(answer.body).hexdigest(),
+        assets=tuple(dict.fromkeys(_ASSET.findall(text))),
+        reloading=reloading or "/@vite/client" in text,
+    )
+
+
+def _contradiction(answer: Answer) -> str:
+    """Return what a 2xx body says against its status; only the deciding words, never the body."""
+    if not 200 <= answer.status < 300:  # noqa: PLR2004 - RFC 9110, 15.3
+        return ""
+    with suppress(ValueError):
+        body: Any = json.loads(answer.body)
+        pair = isinstance(body, list) and len(body) == 2  # noqa: PLR2004 - what `return {...}, 500` becomes
+        if pair and isinstance(body[0], dict) and isinstance(body[1], int) and body[1] >= 400:  # noqa: PLR2004 - RFC 9110, 15.5
+            return f"a JSON array whose second element is {body[1]}"
+        if isinstance(body, dict):
+            for key in ("status", "state", "health", "healthy", "ok", "database"):
+                value = body.get(key)
+                if value is False and key in ("healthy", "ok"):
+                    return f"{key}: false"
+                if isinstance(value, str) and _BAD.match(value):
+                    return f"{key}: {value}"
+    return ""
+
+
+def _routes(facts: Facts) -> tuple[str, ...]:
+    """Return the known health routes and those that the back end's source names."""
+    found = dict.fromkeys(_KNOWN)
+    for backend in facts.project.backends:
+        for entry in facts.host.walk(str(backend.path), (*PRUNED, "tests", "test"), depth=4):
+            if entry.kind == "file" and entry.path.endswith(".py") and entry.size < 200_000:  # noqa: PLR2004 - no route file is larger
+                with suppress(OSError):
+                    text = facts.host.read(f"{backend.path}/{entry.path}").decode("utf-8", "replace")
+                    prefixes = _PREFIX.findall(text) or [""]
+                    found |= dict.fromkeys(prefix + path for prefix in prefixes for path in _ROUTE.findall(text))
+    return tuple(path for path in found if path.startswith("/"))[:12]
