@@ -50,11 +50,17 @@ def state(place: Path) -> dict[str, tuple[int, int, str]]:
     seen = {}
     for each in sorted(place.iterdir()):
         stat = each.stat()
-        seen[each.name] = (stat.st_mtime_ns, stat.st_ino, hashlib.sha256(each.read_bytes()).hexdigest())
+        seen[each.name] = (
+            stat.st_mtime_ns,
+            stat.st_ino,
+            hashlib.sha256(each.read_bytes()).hexdigest(),
+        )
     return seen
 
 
-def ask(path: Path, *statements: str, idle: bool = False, limit: int = 1 << 30) -> tuple[sqlite_copy.Rows | None, ...]:
+def ask(
+    path: Path, *statements: str, idle: bool = False, limit: int = 1 << 30
+) -> tuple[sqlite_copy.Rows | None, ...]:
     return sqlite_copy.query(str(path), statements, limit=limit, idle=idle)
 
 
@@ -63,7 +69,10 @@ def test_every_copy_of_a_busy_database_is_whole_and_its_writer_never_waits(writt
     while time.monotonic() < until:
         try:
             check, unequal, last = ask(
-                written, "pragma integrity_check", "select count(*) from pair where a <> b", "select max(a) from pair"
+                written,
+                "pragma integrity_check",
+                "select count(*) from pair where a <> b",
+                "select max(a) from pair",
             )
         except Unavailable as error:
             assert "changed" in error.why
@@ -129,7 +138,9 @@ def test_hot_journal_is_rolled_back_in_the_copy_alone(tmp_path: Path) -> None:
     assert state(place) == before
 
 
-def test_no_copy_stays_behind_and_its_directory_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_copy_stays_behind_and_its_directory_is_private(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, scratch = tmp_path / "app.db", tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))

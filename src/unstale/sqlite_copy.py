@@ -1,7 +1,8 @@
 """Reads a SQLite database without touching it: from a private copy of the file and its WAL.
 
-Opening the patient would make, change or delete its -wal and -shm files (https://sqlite.org/wal.html), even with
-mode=ro. Lock bytes: "WAL locks" in https://sqlite.org/walformat.html#locks.
+Opening the patient would make, change or delete its -wal and -shm files
+(https://sqlite.org/wal.html), even with mode=ro. Lock bytes: "WAL locks" in
+https://sqlite.org/walformat.html#locks.
 """
 
 from __future__ import annotations
@@ -13,18 +14,21 @@ import sqlite3
 import struct
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unstale.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Rows = tuple[tuple[Any, ...], ...]
 
 _CHECKPOINT, _READERS = 121, range(123, 128)
 _HELD = 0.2  # seconds that our shared locks may stand; they delay a checkpoint, never a writer
 _ATTEMPTS = 5
+_COUNTER_END = 28  # the change counter is at 24 (fileformat2, 1.3.6)
 _CHUNK = 1 << 20
 _PATIENCE = 5.0  # seconds that one query may take
 
@@ -34,8 +38,9 @@ def query(
 ) -> tuple[Rows | None, ...]:
     """Return each statement's rows, None where its table is not there.
 
-    `idle`: nobody has the file open; without WAL and journal it is then read in place as immutable, unlocked.
-    `limit` in bytes bounds the copy. Raises Unavailable: too large, always changing, damaged, too slow.
+    `idle`: nobody has the file open; without WAL and journal it is then read in place as
+    immutable, unlocked. `limit` in bytes bounds the copy. Raises Unavailable: too large, always
+    changing, damaged, too slow.
     """
     try:
         if idle and not _size(f"{path}-wal") and not _size(f"{path}-journal"):
@@ -98,8 +103,9 @@ def _require_room(path: str, limit: int, place: Path) -> None:
 def _copy(path: str, copy: Path) -> bool:
     """Copy file, journal and WAL; return whether nothing moved meanwhile.
 
-    The main file changes by commits (rollback mode) or checkpoints (WAL mode); both show in its stat or change
-    counter. Only the WAL, which may be reset once all of it is checkpointed, is copied under locks.
+    The main file changes by commits (rollback mode) or checkpoints (WAL mode); both show in its
+    stat or change counter. Only the WAL, which may be reset once all of it is checkpointed, is
+    copied under locks.
     """
     before = _marks(path)
     _transfer(path, copy)
@@ -113,11 +119,11 @@ def _marks(path: str) -> tuple[object, ...]:
     marks: list[object] = []
     for name in (path, f"{path}-journal"):
         try:
-            seen = os.stat(name)  # noqa: PTH116 - beside os.open
+            seen = Path(name).stat()
             marks.append((seen.st_ino, seen.st_size, seen.st_mtime_ns))
         except FileNotFoundError:
             marks.append(None)
-    with suppress(OSError), open(f"{path}-shm", "rb") as index:  # noqa: PTH123 - beside os.open
+    with suppress(OSError), Path(f"{path}-shm").open("rb") as index:
         index.seek(
             32
         )  # salts at 32, of the first header copy; nBackfill at 96 (walformat, "WAL-index header")
@@ -128,27 +134,29 @@ def _marks(path: str) -> tuple[object, ...]:
 
 
 def _counter(path: str) -> int:
-    with open(path, "rb") as file:  # noqa: PTH123 - beside os.open
-        header = file.read(28)
-    return int(struct.unpack(">I", header[24:28])[0]) if len(header) == 28 else 0  # noqa: PLR2004 - fileformat2 §1.3.6
+    with Path(path).open("rb") as file:
+        header = file.read(_COUNTER_END)
+    return int(struct.unpack(">I", header[24:])[0]) if len(header) == _COUNTER_END else 0
 
 
 def _transfer(source: str, target: Path, until: float | None = None) -> None:
     target.unlink(missing_ok=True)
-    with suppress(FileNotFoundError), open(source, "rb") as read, target.open("xb") as write:  # noqa: PTH123 - as above
+    with suppress(FileNotFoundError), Path(source).open("rb") as read, target.open("xb") as write:
         while chunk := read.read(_CHUNK):
             write.write(chunk)
             if until is not None and time.monotonic() > until:
                 raise Unavailable(
                     what=f"cannot copy {source}",
-                    why=f"it takes longer than {_HELD * 1000:.0f} ms, and its checkpoint would have to wait",
-                    next=f"Shrink it: sqlite3 {source.removesuffix('-wal')} 'PRAGMA wal_checkpoint'",
+                    why=f"it takes over {_HELD * 1000:.0f} ms, in which no checkpoint can run",
+                    next=f"sqlite3 {source.removesuffix('-wal')} 'PRAGMA wal_checkpoint'",
                 )
 
 
 @contextmanager
 def _no_checkpoint(path: str) -> Iterator[bool]:
-    """Hold what a reader holds, shared, so that no checkpoint and no WAL reset begins; False when one is at work."""
+    """Hold what a reader holds, shared, so that no checkpoint and no WAL reset begins; False when
+    one is at work.
+    """
     try:
         descriptor = os.open(f"{path}-shm", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -175,6 +183,6 @@ def _shared(descriptor: int, byte: int) -> bool:
 
 def _size(path: str) -> int:
     try:
-        return os.stat(path).st_size  # noqa: PTH116 - beside os.open
+        return Path(path).stat().st_size
     except FileNotFoundError:
         return 0

@@ -6,16 +6,19 @@ import hashlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unstale.errors import Failed
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _WAIT = 10.0  # seconds for other writers to finish
 _TABLES = (
-    "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
-    "AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY name"
+    "SELECT name, sql FROM sqlite_master WHERE type = 'table' "
+    "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY name"
 )
 
 
@@ -23,11 +26,11 @@ def copy(source: str, target: str, like: str | None) -> None:
     """Copy the bytes, fsync, then give mode and owner of `like` (0600 and ours without it)."""
     Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(source, "rb") as read, os.fdopen(descriptor, "wb") as write:  # noqa: PTH123 - /proc/PID/fd too
+    with Path(source).open("rb") as read, os.fdopen(descriptor, "wb") as write:
         shutil.copyfileobj(read, write, 1 << 20)
         write.flush()
         if like is not None:
-            seen = os.stat(like)  # noqa: PTH116 - beside os.open
+            seen = Path(like).stat()
             os.fchmod(write.fileno(), seen.st_mode & 0o777)
             if os.geteuid() == 0:
                 os.fchown(write.fileno(), seen.st_uid, seen.st_gid)
@@ -36,11 +39,13 @@ def copy(source: str, target: str, like: str | None) -> None:
 
 @contextmanager
 def held_open(paths: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Hold a descriptor of each: the inode of a deleted file lives as long as one is open (unlink(2))."""
+    """Hold a descriptor of each: the inode of a deleted file lives as long as one is open
+    (unlink(2)).
+    """
     descriptors: list[int] = []
     try:
         for path in paths:
-            descriptors.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))  # noqa: PERF401 - closed if one fails
+            descriptors += [os.open(path, os.O_RDONLY | os.O_CLOEXEC)]  # closed if the next fails
         yield tuple(f"/proc/{os.getpid()}/fd/{each}" for each in descriptors)
     finally:
         for each in descriptors:
@@ -48,7 +53,8 @@ def held_open(paths: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 
 def backup(source: str, target: str) -> None:
-    """Copy by SQLite's online backup in one transaction (https://sqlite.org/backup.html), then verify.
+    """Copy by SQLite's online backup in one transaction (https://sqlite.org/backup.html), then
+    verify.
 
     The target may be live: its users wait for the lock and then see the new content.
     """
@@ -62,7 +68,9 @@ def backup(source: str, target: str) -> None:
             have = _counts(write)
     except sqlite3.Error as error:
         raise Failed(
-            what=f"cannot copy {source} to {target}", why=str(error), next=f"sqlite3 {source} 'PRAGMA quick_check'"
+            what=f"cannot copy {source} to {target}",
+            why=str(error),
+            next=f"sqlite3 {source} 'PRAGMA quick_check'",
         ) from None
     if verdict != "ok":
         raise Failed(what=f"{source} is damaged", why=verdict, next=f"sqlite3 {source} .recover")
@@ -81,7 +89,7 @@ def digest(path: str) -> dict[str, tuple[int, str]]:
         connection.execute("BEGIN")
         for name, sql in connection.execute(_TABLES).fetchall():
             rows, sum_ = 0, hashlib.sha256(sql.encode())
-            for row in connection.execute(f"SELECT * FROM {_quoted(name)}"):  # noqa: S608 - quoted name
+            for row in connection.execute(f"SELECT * FROM {_quoted(name)}"):  # noqa: S608 - quoted
                 rows += 1
                 sum_.update(repr(row).encode("utf-8", "surrogatepass"))
             found[name] = (rows, sum_.hexdigest()[:32])
@@ -98,7 +106,7 @@ def _opened(path: str) -> Iterator[sqlite3.Connection]:
 def _counts(connection: sqlite3.Connection) -> dict[str, int]:
     names = [name for name, _ in connection.execute(_TABLES).fetchall()]
     return {
-        name: connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0]  # noqa: S608 - quoted name
+        name: connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0]  # noqa: S608 - quoted
         for name in names
     }
 

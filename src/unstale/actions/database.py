@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from unstale.action import Action, Keep
 from unstale.errors import Failed
-from unstale.fact import Facts
-from unstale.facts.migrations import History
 from unstale.facts.sqlite import DatabaseFile, Databases
 from unstale.facts.sqlite_content import DatabaseContents
 from unstale.facts.sqlite_locks import DatabaseLocks
-from unstale.host import Host
 from unstale.layer import Layer, Risk
+
+if TYPE_CHECKING:
+    from unstale.fact import Facts
+    from unstale.facts.migrations import History
+    from unstale.host import Host
 
 _LOST = 5  # tables that a refusal names
 
@@ -42,9 +44,10 @@ class RunMigrations(Action):
 
     def preview(self) -> tuple[str, ...]:
         place = Path(self.config)
+        alembic = f"{self.python} -m alembic -c {place.name} upgrade {self._target()}"
         return (
             f"sqlite3 {self.path} \".backup '{self.path}.backup'\"",
-            f"cd {place.parent} && {self.python} -m alembic -c {place.name} upgrade {self._target()}",
+            f"cd {place.parent} && {alembic}",
         )
 
     def settled(self, facts: Facts) -> bool:
@@ -60,14 +63,18 @@ class RunMigrations(Action):
     def inverse(self, facts: Facts, keep: Keep) -> Action:
         seen = facts.host.stat(self.path)
         before = f"{keep.state}/before.db" if seen and seen.size else None
-        return RestoreDatabase(self.path, before, f"{keep.state}/after.json", existed=seen is not None)
+        return RestoreDatabase(
+            self.path, before, f"{keep.state}/after.json", existed=seen is not None
+        )
 
     def apply(self, host: Host, keep: Keep) -> None:
         host.makedirs(str(keep.state))
         seen = host.stat(self.path)
         if seen is not None and seen.size:
             host.backup_database(self.path, f"{keep.state}/before.db")
-        host.write(f"{keep.state}/after.json", b"not noted")  # from here on the step may have changed the file
+        host.write(
+            f"{keep.state}/after.json", b"not noted"
+        )  # from here on the step may have changed the file
         place = Path(self.config)
         try:
             done = host.act(
@@ -80,7 +87,9 @@ class RunMigrations(Action):
         if done.code != 0:
             said = done.err.strip() or done.out.strip() or f"exit {done.code}"
             raise Failed(
-                what="alembic upgrade failed", why=said.splitlines()[-1], next=f"The backup is in {keep.state}."
+                what="alembic upgrade failed",
+                why=said.splitlines()[-1],
+                next=f"The backup is in {keep.state}.",
             )
 
     def _target(self) -> str:
@@ -91,9 +100,10 @@ class RunMigrations(Action):
 class RestoreDatabase(Action):
     """Bring a database back to its backup, where nothing was written since.
 
-    The content goes through SQLite's online backup into the live file, in one transaction: processes that have
-    it open see the former content. Replacing the file by rename would leave them on a deleted one.
-    `before` is None where the database was empty, `after` holds its digest at the end of the step.
+    The content goes through SQLite's online backup into the live file, in one transaction:
+    processes that have it open see the former content. Replacing the file by rename would leave
+    them on a deleted one. `before` is None where the database was empty, `after` holds its digest
+    at the end of the step.
     """
 
     risk: ClassVar[Risk] = Risk.DESTRUCTIVE
@@ -108,7 +118,11 @@ class RestoreDatabase(Action):
         return f"restore {self.path} as it was before the migration"
 
     def preview(self) -> tuple[str, ...]:
-        return (f"sqlite3 {self.path} \".restore '{self.before}'\"" if self.before else f"mv {self.path} {self.path}.new",)
+        return (
+            f"sqlite3 {self.path} \".restore '{self.before}'\""
+            if self.before
+            else f"mv {self.path} {self.path}.new",
+        )
 
     def settled(self, facts: Facts) -> bool:
         return facts.host.stat(self.path) is None and not self.existed
@@ -117,9 +131,12 @@ class RestoreDatabase(Action):
         lost = _written_since(facts.host, self)
         if lost:
             return f"it was written since; these rows would be lost: {', '.join(lost[:_LOST])}"
-        openers = next((each.openers for each in facts.get(Databases).files if each.path == self.path), ())
+        openers = next(
+            (each.openers for each in facts.get(Databases).files if each.path == self.path), ()
+        )
         if self.before is None and openers:
-            return f"process {', '.join(map(str, openers))} has it open and it was not there before: stop it first"
+            pids = ", ".join(map(str, openers))
+            return f"process {pids} has it open, and it was not there before: stop it first"
         return None
 
     def apply(self, host: Host, keep: Keep) -> None:
@@ -146,7 +163,11 @@ def _environment(host: Host, pid: int | None) -> tuple[tuple[str, str], ...]:
     if pid is None:
         return ()
     raw = host.read(f"/proc/{pid}/environ").decode("utf-8", "surrogateescape")
-    return tuple((key, value) for key, found, value in (item.partition("=") for item in raw.split("\0")) if found)
+    return tuple(
+        (key, value)
+        for key, found, value in (item.partition("=") for item in raw.split("\0"))
+        if found
+    )
 
 
 def _note(host: Host, path: str, target: str) -> None:
@@ -157,7 +178,9 @@ def _note(host: Host, path: str, target: str) -> None:
 
 
 def _written_since(host: Host, restore: RestoreDatabase) -> list[str]:
-    """Return "3 of note" for each table whose rows are not those at the end of the step, nor in the backup."""
+    """Return "3 of note" for each table whose rows are not those at the end of the step, nor in
+    the backup.
+    """
     try:
         noted = {name: tuple(each) for name, each in json.loads(host.read(restore.after)).items()}
     except (OSError, ValueError) as error:
@@ -166,7 +189,11 @@ def _written_since(host: Host, restore: RestoreDatabase) -> list[str]:
     now = host.digest_database(restore.path) if seen is not None and seen.size else {}
     kept = host.digest_database(restore.before) if restore.before is not None else {}
     return [
-        *(_changed(name, now[name][0], noted.get(name)) for name in now if now[name] != noted.get(name)),
+        *(
+            _changed(name, now[name][0], noted.get(name))
+            for name in now
+            if now[name] != noted.get(name)
+        ),
         *(
             f"{now[name][0] - kept[name][0]} of {name}"  # written while the migration ran, or by it
             for name in now
@@ -182,7 +209,9 @@ def _changed(name: str, rows: int, noted: tuple[int, str] | None) -> str:
 
 
 def migration(file: DatabaseFile, history: History) -> RunMigrations | None:
-    """Return the migration of this very file; None where alembic would open another or has no interpreter."""
+    """Return the migration of this very file; None where alembic would open another or has no
+    interpreter.
+    """
     if history.python is None or not file.reached_from(str(Path(history.config).parent)):
         return None
     return RunMigrations(file.path, history.config, history.python, history.pid, history.heads)

@@ -1,18 +1,22 @@
-"""Saves a database that was deleted while a server holds it open, puts it back and restarts the server."""
+"""Saves a database that was deleted while a server holds it open, puts it back and restarts the
+server.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from unstale.action import Action, Keep
 from unstale.actions.process import Start, end, family, launch, startable, unit_of, why_not_restart
 from unstale.errors import Failed, Halted
-from unstale.fact import Facts
 from unstale.facts.sqlite import Databases
 from unstale.facts.sqlite_open import Leader, filled_tables
 from unstale.host import Host, Ident
 from unstale.layer import Layer, Risk
+
+if TYPE_CHECKING:
+    from unstale.fact import Facts
 
 _LIMIT = 1 << 40  # a copy of the file at the path is made once, whatever its size
 _SIDES = ("-wal", "-shm", "-journal")
@@ -22,8 +26,9 @@ _SIDES = ("-wal", "-shm", "-journal")
 class SaveAndRestart(Action):
     """Save the content, stop its holders, save again what they wrote last, put it back, start them.
 
-    The descriptors are ours before anything ends, so that the inodes outlive their processes. There is no way
-    back to a deleted file; both saved copies and the file that was at the path stay in the run's state.
+    The descriptors are ours before anything ends, so that the inodes outlive their processes.
+    There is no way back to a deleted file; both saved copies and the file that was at the path
+    stay in the run's state.
     """
 
     risk: ClassVar[Risk] = Risk.DISRUPTIVE
@@ -42,7 +47,9 @@ class SaveAndRestart(Action):
 
     def preview(self) -> tuple[str, ...]:
         saved = saving(self.pid, self.descriptor, self.wal, "saved.db")
-        again = tuple(line for each in self.leaders for line in (f"kill -TERM {each.pid}", each.words))
+        again = tuple(
+            line for each in self.leaders for line in (f"kill -TERM {each.pid}", each.words)
+        )
         return (*saved, again[0], f"sqlite3 saved.db '.backup {self.path}'", *again[1:])
 
     def settled(self, facts: Facts) -> bool:
@@ -57,16 +64,18 @@ class SaveAndRestart(Action):
 
     def apply(self, host: Host, keep: Keep) -> None:
         with host.held_open(self._links()) as held:
-            _save(host, held, f"{keep.state}/before")  # a full disk must show while the server still has it
-            starts: list[tuple[Leader, Start | str]] = []
+            _save(
+                host, held, f"{keep.state}/before"
+            )  # a full disk must show while the server still has it
+            starts: list[Start | str] = []
             try:
                 for each in self.leaders:
-                    starts.append((each, _stop(host, each, str(keep.state))))  # noqa: PERF401 - kept when one fails
+                    starts += [_stop(host, each, str(keep.state))]  # kept when the next one fails
                 merged = _save(host, held, f"{keep.state}/saved")
                 _put_back(host, merged, self.path, held[0], keep)
             finally:
-                for leader, start in starts:
-                    _start(host, leader, start)
+                for start in starts:
+                    _start(host, start)
 
     def _links(self) -> tuple[str, ...]:
         descriptors = (self.descriptor, self.wal) if self.wal >= 0 else (self.descriptor,)
@@ -98,7 +107,7 @@ def _stop(host: Host, leader: Leader, logs: str) -> Start | str:
     return start
 
 
-def _start(host: Host, leader: Leader, start: Start | str) -> None:
+def _start(host: Host, start: Start | str) -> None:
     if isinstance(start, str):
         _systemctl(host, "start", start)
     else:
@@ -108,7 +117,11 @@ def _start(host: Host, leader: Leader, start: Start | str) -> None:
 def _systemctl(host: Host, verb: str, unit: str) -> None:
     done = host.act(("systemctl", verb, unit))
     if done.code != 0:
-        raise Failed(what=f"systemd did not {verb} {unit}", why=done.err.strip(), next=f"systemctl status {unit}")
+        raise Failed(
+            what=f"systemd did not {verb} {unit}",
+            why=done.err.strip(),
+            next=f"systemctl status {unit}",
+        )
 
 
 def _put_back(host: Host, merged: str, path: str, like: str, keep: Keep) -> None:
@@ -118,7 +131,7 @@ def _put_back(host: Host, merged: str, path: str, like: str, keep: Keep) -> None
         if filled:
             raise Halted(
                 what=f"{path} was filled meanwhile",
-                why=f"another database there has rows in {', '.join(filled)}; the saved one is {merged}",
+                why=f"it has rows in {', '.join(filled)}; the saved database is {merged}",
                 next=f"Compare them, then keep one: sqlite3 {merged} .tables",
             )
     host.copy(merged, f"{path}.saved", like=like)

@@ -1,4 +1,6 @@
-"""SQLite URLs in SQLAlchemy's form to files; https://docs.sqlalchemy.org/en/20/core/engines.html#sqlite."""
+"""SQLite URLs in SQLAlchemy's form to files;
+https://docs.sqlalchemy.org/en/20/core/engines.html#sqlite.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ _UNRESOLVED = re.compile(r"[{$]|%\(")
 
 
 def sqlite_file(url: str, base: Path) -> Path | None:
-    """Return the file that the URL names for a process in `base`; None for memory, templates, other databases."""
+    """Return the file that the URL names for a process in `base`; None for memory, templates,
+    other databases.
+    """
     path = _named(url)
     return None if path is None else Path(os.path.normpath(base / path))
 

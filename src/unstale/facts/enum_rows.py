@@ -1,9 +1,11 @@
-"""What the rows hold in the columns that the models declare as an enumeration; read from a private copy."""
+"""What the rows hold in the columns that the models declare as an enumeration; read from a private
+copy.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from unstale.errors import Absent
 from unstale.fact import Fact, Facts
@@ -11,12 +13,15 @@ from unstale.facts.models import Declared, Models
 from unstale.facts.sqlite import DatabaseFile, Databases
 from unstale.facts.sqlite_content import DatabaseContents, ask
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class EnumColumn:
-    """One enumeration: `unknown` are stored values that the code has no member for, at most five."""
+    """One enumeration: `unknown` are stored values without a member, at most five."""
 
     path: str
     table: str
@@ -53,7 +58,9 @@ def _columns(facts: Facts, declared: Declared, file: DatabaseFile) -> tuple[Enum
     wanted = tuple(_wanted(facts, declared, file))
     if not wanted:
         return ()
-    answers = ask(facts, file, *(_statement(table, column, members) for table, column, members in wanted))
+    answers = ask(
+        facts, file, *(_statement(table, column, members) for table, column, members in wanted)
+    )
     return tuple(
         EnumColumn(
             path=file.path,

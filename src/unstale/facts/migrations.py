@@ -6,16 +6,20 @@ A script's names: https://alembic.sqlalchemy.org/en/latest/tutorial.html#create-
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
 from unstale.facts.runtime import runtime
-from unstale.host import Host
 from unstale.layer import Layer
-from unstale.project import Migrations, Project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from unstale.host import Host
+    from unstale.project import Migrations, Project
 
 _NAMES = ("revision", "down_revision", "depends_on", "branch_labels")
 
@@ -32,7 +36,8 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One alembic history. `unread` are scripts that are no valid Python or name no constant revision.
+    """One alembic history. `unread` are scripts that are no valid Python or name no constant
+    revision.
 
     `python` and the environment of `pid` run it as the server would, None where that is not known.
     """
@@ -57,7 +62,11 @@ class History:
         todo = [revision]
         while todo:
             each = by_id.get(todo.pop())
-            new = [] if each is None else [down for down in (*each.down, *each.depends) if down not in seen]
+            new = (
+                []
+                if each is None
+                else [down for down in (*each.down, *each.depends) if down not in seen]
+            )
             seen.update(new)
             todo += new
         return frozenset(seen)
@@ -81,10 +90,14 @@ class MigrationHistories(Fact):
 
     @classmethod
     def gather(cls, facts: Facts) -> MigrationHistories:
-        found = [_history(facts, each) for each in facts.project.migrations if each.kind == "alembic"]
+        found = [
+            _history(facts, each) for each in facts.project.migrations if each.kind == "alembic"
+        ]
         histories = tuple(each for each in found if each.revisions or each.unread)
         if not histories:
-            raise Absent(what="no migrations", why="this project has no migrations", next="alembic init")
+            raise Absent(
+                what="no migrations", why="this project has no migrations", next="alembic init"
+            )
         return cls(seen_at=facts.host.now(), histories=histories)
 
     def summary(self) -> str:
@@ -134,25 +147,38 @@ def _scripts(host: Host, each: Migrations) -> Iterator[str]:
             names = host.names(str(place))
         except OSError as error:
             raise Unavailable(
-                what=f"cannot list {place}", why=error.strerror or str(error), next="Run as a user who may."
+                what=f"cannot list {place}",
+                why=error.strerror or str(error),
+                next="Run as a user who may.",
             ) from None
-        yield from (f"{place}/{name}" for name in names if name.endswith(".py") and name != "__init__.py")
+        yield from (
+            f"{place}/{name}" for name in names if name.endswith(".py") and name != "__init__.py"
+        )
 
 
 def _revision(path: str, source: bytes) -> Revision | None:
-    """Return the script's revision; None for a module without one. Raises SyntaxError, ValueError."""
+    """Return the script's revision, None without one. Raises SyntaxError, ValueError."""
     said = dict(_assigned(ast.parse(source)))
     if "revision" not in said:
         return None
     values = {name: ast.literal_eval(value) for name, value in said.items()}
     return Revision(
-        str(values["revision"]), _names(values.get("down_revision")), path, _names(values.get("depends_on"))
+        str(values["revision"]),
+        _names(values.get("down_revision")),
+        path,
+        _names(values.get("depends_on")),
     )
 
 
 def _assigned(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     for node in module.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets
+            if isinstance(node, ast.Assign)
+            else [node.target]
+            if isinstance(node, ast.AnnAssign)
+            else []
+        )
         for target in targets:
             value = getattr(node, "value", None)
             if isinstance(target, ast.Name) and target.id in _NAMES and isinstance(value, ast.expr):
@@ -162,4 +188,10 @@ def _assigned(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 def _names(value: object) -> tuple[str, ...]:
     if value is None:
         return ()
-    return (value,) if isinstance(value, str) else tuple(map(str, value)) if isinstance(value, tuple | list) else ()
+    return (
+        (value,)
+        if isinstance(value, str)
+        else tuple(map(str, value))
+        if isinstance(value, tuple | list)
+        else ()
+    )

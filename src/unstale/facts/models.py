@@ -1,32 +1,40 @@
-"""The tables that the project's models declare, from a guarded import by the project's own interpreter."""
+"""The tables that the project's models declare, from a guarded import by the project's own
+interpreter.
+"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
 from unstale.facts.runtime import Runtime, runtime
 from unstale.facts.sqlite import Databases
-from unstale.host import Host
 from unstale.layer import Layer
-from unstale.project import Backend
+
+if TYPE_CHECKING:
+    from unstale.host import Host
+    from unstale.project import Backend
 
 _GUARD = Path(__file__).parent.parent / "guard" / "import_guard.py"
 _SECONDS = 20
 _SQL = {
     **dict.fromkeys(("Integer", "INTEGER", "BigInteger", "SmallInteger"), "INTEGER"),
     **dict.fromkeys(("Float", "Double", "Numeric"), "NUMERIC"),
-    **{"Boolean": "BOOLEAN", "DateTime": "DATETIME", "Date": "DATE", "LargeBinary": "BLOB", "JSON": "JSON"},
+    "Boolean": "BOOLEAN",
+    "DateTime": "DATETIME",
+    "Date": "DATE",
+    "LargeBinary": "BLOB",
+    "JSON": "JSON",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ModelColumn:
-    """A declared column; `enum` are the values as the database stores them, None for another type."""
+    """A declared column; `enum` are the values as stored, None for another type."""
 
     name: str
     type: str
@@ -48,7 +56,9 @@ class ModelTable:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What one back end declares. `entry` is the imported module, `failed` why an import ended early, or empty."""
+    """What one back end declares. `entry` is the imported module, `failed` why an import ended
+    early, or empty.
+    """
 
     backend: Path
     entry: str
@@ -71,7 +81,9 @@ class Models(Fact):
         served = {place.backend for file in databases.files for place in file.places}
         found = []
         for backend in facts.project.backends:
-            running = runtime(facts, backend.path) if backend.path in served and backend.app else None
+            running = (
+                runtime(facts, backend.path) if backend.path in served and backend.app else None
+            )
             if running is not None and backend.kind != "django":
                 found.append(_declared(facts, backend, running))
         found = [each for each in found if each.tables]
@@ -144,7 +156,9 @@ def _environment(host: Host, pid: int | None) -> tuple[tuple[str, str], ...]:
 
 def _table(each: dict[str, Any]) -> ModelTable:
     columns = tuple(
-        ModelColumn(str(one["name"]), str(one["type"]), tuple(one["enum"]) if one.get("enum") else None)
+        ModelColumn(
+            str(one["name"]), str(one["type"]), tuple(one["enum"]) if one.get("enum") else None
+        )
         for one in each["columns"]
     )
     return ModelTable(str(each["name"]), columns)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from unstale.fact import Facts
 from unstale.facts.app_processes import AppProcesses
 from unstale.facts.processes import ProcessTable
+
+if TYPE_CHECKING:
+    from unstale.fact import Facts
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """An interpreter and the process that it was read from; `pid` None: nothing runs, `cwd` is the back end."""
+    """An interpreter and the process that it was read from; `pid` None: nothing runs, `cwd` is the
+    back end.
+    """
 
     python: str
     pid: int | None

@@ -1,14 +1,15 @@
-"""The project's SQLite files: what each process's URL names, and what processes hold open, deleted files included.
+"""The project's SQLite files: what each process's URL names, and what processes hold open, deleted
+files included.
 
 File header: https://sqlite.org/fileformat2.html#the_database_header.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unstale.errors import Absent
 from unstale.fact import Fact, Facts
@@ -16,19 +17,24 @@ from unstale.facts.app_processes import AppProcess, AppProcesses
 from unstale.facts.database_urls import URL_KEY, foreign, relative, sqlite_file
 from unstale.facts.processes import ProcessTable
 from unstale.facts.sqlite_open import Deleted, deleted, held_databases
-from unstale.host import Host
 from unstale.layer import Layer
 from unstale.project import DatabaseUrl
 
-_WAL_VERSION = 2  # bytes 18 and 19
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from unstale.host import Host
+
+_WAL_VERSION = b"\2"  # bytes 18 and 19
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The file that one reader of a URL arrives at. `reader` is "process 4711", "alembic" or "the back end".
+    """The file that one reader of a URL arrives at. `reader` is "process 4711", "alembic" or "the
+    back end".
 
-    `base` is the directory that a relative URL starts from. `certain` is False where the URL is only a
-    default written in source.
+    `base` is the directory that a relative URL starts from. `certain` is False where the URL is
+    only a default written in source.
     """
 
     path: str
@@ -44,7 +50,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFile:
-    """One database file. `size` is None when nothing is there; `openers` are the pids that hold it open."""
+    """One database file. `size` is None when nothing is there; `openers` are the pids that hold it
+    open.
+    """
 
     path: str
     size: int | None
@@ -70,7 +78,9 @@ class DatabaseFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Databases(Fact):
-    """Every configured or open SQLite file, and the deleted ones that processes of the project still hold."""
+    """Every configured or open SQLite file, and the deleted ones that processes of the project
+    still hold.
+    """
 
     layer = Layer.DATABASE
 
@@ -142,7 +152,7 @@ def _file(host: Host, path: str, places: tuple[Place, ...], table: ProcessTable)
     return DatabaseFile(
         path=path,
         size=seen.size if seen is not None and here else None,
-        wal=len(header) == 20 and header[18] == _WAL_VERSION,  # noqa: PLR2004 - the header's first fields
+        wal=header[18:19] == _WAL_VERSION,
         openers=tuple(
             sorted({each.pid for each in table.held if each.target == path and not each.gone})
         ),
@@ -163,25 +173,34 @@ def _places(facts: Facts, mine: tuple[AppProcess, ...]) -> Iterator[Place]:
                 own or url,
                 f"process {reader.pid}",
                 reader.cwd,
-                certain or own is not None,
-                reader.pid,
-                flask,
+                certain=certain or own is not None,
+                pid=reader.pid,
+                flask=flask,
             )
-        bases = [("the back end", url.backend or facts.project.root)] if not readers or relative(url.url) else []
+        bases = (
+            [("the back end", url.backend or facts.project.root)]
+            if not readers or relative(url.url)
+            else []
+        )
         if relative(url.url):
-            bases += [("alembic", each.config.parent) for each in facts.project.migrations if each.kind == "alembic"]
+            bases += [
+                ("alembic", each.config.parent)
+                for each in facts.project.migrations
+                if each.kind == "alembic"
+            ]
         for name, base in bases:
-            yield from _place(facts, url, name, str(base), certain, None, flask)
+            yield from _place(facts, url, name, str(base), certain=certain, pid=None, flask=flask)
 
 
-def _place(  # noqa: PLR0913 - the fields of one record
+def _place(
     facts: Facts,
     url: DatabaseUrl,
     reader: str,
     base: str,
+    *,
     certain: bool,
     pid: int | None,
-    flask: bool,  # noqa: FBT001
+    flask: bool,
 ) -> Iterator[Place]:
     path = sqlite_file(url.url, Path(base))
     if path is None:
@@ -204,7 +223,7 @@ def _place(  # noqa: PLR0913 - the fields of one record
 
 
 def _own_url(host: Host, process: AppProcess, url: DatabaseUrl) -> DatabaseUrl | None:
-    """Return what the process's own environment says instead: it beats a dotenv file and a default."""
+    """Return what the process's own environment says: it beats a dotenv file and a default."""
     with suppress(OSError):
         pairs = host.read(f"/proc/{process.pid}/environ").decode("utf-8", "replace").split("\0")
         own = {

@@ -11,7 +11,8 @@ from unstale.facts.sqlite import DatabaseFile, Databases
 
 _COLUMNS = """
 SELECT m.name, p.name FROM sqlite_master m LEFT JOIN pragma_table_info(m.name) p
-WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND m.sql NOT LIKE 'CREATE VIRTUAL%'
+WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+AND m.sql NOT LIKE 'CREATE VIRTUAL%'
 """
 _REVISIONS = "SELECT version_num FROM alembic_version"
 _OWN_TABLES = frozenset({"alembic_version"})
@@ -27,7 +28,9 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What one file holds. `revisions` are alembic's rows, None without its table; `error` says why it was not read."""
+    """What one file holds. `revisions` are alembic's rows, None without its table; `error` says
+    why it was not read.
+    """
 
     path: str
     tables: tuple[Table, ...] = ()

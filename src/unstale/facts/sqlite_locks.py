@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from unstale.fact import Fact, Facts
 from unstale.facts.app_processes import AppProcesses
 from unstale.facts.processes import ProcessTable
 from unstale.facts.sqlite import Databases
-from unstale.host import Host
 from unstale.layer import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from unstale.host import Host
 
 _LINE = re.compile(
     r"\d+: (?:-> )?(?:POSIX|OFDLCK)\s+\S+\s+WRITE\s+(-?\d+)\s+"
@@ -25,14 +29,19 @@ _LINE = re.compile(
 )
 _IN_FILE = ((0x40000002, "EXCLUSIVE"), (0x40000001, "RESERVED"), (0x40000000, "PENDING"))
 _IN_INDEX = ((120, "WAL write"), (122, "WAL recovery"))
-_PAUSE, _SAMPLES = 0.1, 22  # a lock that stands through more than 2 s; a busy writer lets go between
+_PAUSE, _SAMPLES = (
+    0.1,
+    22,
+)  # a lock that stands through more than 2 s; a busy writer lets go between
 
 
 @dataclass(frozen=True, slots=True)
 class LockHolder:
-    """A process that held the same lock in every sample. `pid` 0 or less: one that proc(5) does not show.
+    """A process that held the same lock in every sample. `pid` 0 or less: one that proc(5) does
+    not show.
 
-    `busy` is the share of the time in which it used a processor. `leader` is set only for a process of ours.
+    `busy` is the share of the time in which it used a processor. `leader` is set only for a
+    process of ours.
     """
 
     path: str
@@ -50,7 +59,9 @@ class LockHolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseLocks(Fact):
-    """The writer locks that stood for over two seconds. Costs that time only where one is seen at all."""
+    """The writer locks that stood for over two seconds. Costs that time only where one is seen at
+    all.
+    """
 
     held: tuple[LockHolder, ...]
 
@@ -66,7 +77,7 @@ class DatabaseLocks(Fact):
             if not standing:
                 break
         seconds = (host.now() - began).total_seconds()
-        held = [_holder(facts, *each, before, seconds) for each in sorted(standing)]
+        held = [_holder(facts, *each, before=before, seconds=seconds) for each in sorted(standing)]
         return cls(seen_at=host.now(), held=tuple(held))
 
     def of(self, path: str) -> tuple[LockHolder, ...]:
@@ -109,7 +120,7 @@ def _named(name: str, start: int, end: int) -> str | None:
 
 
 def _holder(
-    facts: Facts, path: str, lock: str, pid: int, before: dict[int, float], seconds: float
+    facts: Facts, path: str, lock: str, pid: int, *, before: dict[int, float], seconds: float
 ) -> LockHolder:
     process = facts.get(ProcessTable).find(pid)
     apps = facts.maybe(AppProcesses)
@@ -133,7 +144,9 @@ def _holder(
 
 
 def _times(host: Host, pids: set[int]) -> dict[int, float]:
-    """Return the processor seconds, user and system, that each has used (proc_pid_stat(5), 14 and 15)."""
+    """Return the processor seconds, user and system, that each has used (proc_pid_stat(5), 14 and
+    15).
+    """
     found = {}
     for pid in pids:
         with suppress(OSError):

@@ -1,17 +1,23 @@
-"""Which SQLite files the project's processes hold open, and which of those were deleted; proc(5), /proc/PID/fd."""
+"""Which SQLite files the project's processes hold open, and which of those were deleted; proc(5),
+/proc/PID/fd.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from unstale.errors import Unavailable
-from unstale.fact import Facts
-from unstale.facts.app_processes import AppProcess
-from unstale.facts.processes import Held, ProcessTable
-from unstale.host import Host
-from unstale.project import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from unstale.fact import Facts
+    from unstale.facts.app_processes import AppProcess
+    from unstale.facts.processes import Held, ProcessTable
+    from unstale.host import Host
+    from unstale.project import Project
 
 MAGIC = b"SQLite format 3\0"
 _SIDES = ("-wal", "-shm", "-journal")
@@ -54,7 +60,9 @@ class Deleted:
 def held_databases(
     facts: Facts, table: ProcessTable, mine: tuple[AppProcess, ...]
 ) -> tuple[Held, ...]:
-    """Return the databases in the project, or configured ones, that these processes hold; proven by their first bytes."""
+    """Return the databases in the project, or configured ones, that these processes hold; proven
+    by their first bytes.
+    """
     pids = {each.pid for each in mine}
     found = [_named(facts.host, each) for each in table.held if each.pid in pids]
     return tuple(
@@ -107,7 +115,8 @@ def filled_tables(host: Host, path: str, limit: int) -> tuple[str, ...]:
     """Return the tables that hold rows, alembic's own excepted. Raises Unavailable."""
     (names,) = host.query_copy(path, (_TABLES,), limit=limit)
     tables = [str(row[0]) for row in names or ()]
-    asked = tuple(f'SELECT 1 FROM "{name.replace(chr(34), chr(34) * 2)}" LIMIT 1' for name in tables)
+    quoted = (name.replace('"', '""') for name in tables)
+    asked = tuple(f'SELECT 1 FROM "{name}" LIMIT 1' for name in quoted)  # noqa: S608 - quoted
     answers = host.query_copy(path, asked, limit=limit) if asked else ()
     return tuple(name for name, rows in zip(tables, answers, strict=True) if rows)
 
@@ -127,7 +136,9 @@ def _eligible(project: Project, held: Held) -> bool:
 
 
 def _named(host: Host, held: Held) -> Held:
-    """Call a file gone also when another hard link keeps it: its name ends in (deleted) and nothing is called so."""
+    """Call a file gone also when another hard link keeps it: its name ends in (deleted) and
+    nothing is called so.
+    """
     if held.target.endswith(_DELETED) and host.stat(held.target) is None:
         return replace(held, target=held.target.removesuffix(_DELETED), gone=True)
     return held

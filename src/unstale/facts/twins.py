@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from unstale.facts.sqlite import DatabaseFile, Databases, Place
-from unstale.facts.sqlite_content import Content, DatabaseContents
+
+if TYPE_CHECKING:
+    from unstale.facts.sqlite_content import Content, DatabaseContents
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class Twins:
 
 
 def twins(databases: Databases, contents: DatabaseContents) -> tuple[Twins, ...]:
-    """Return the pairs: one URL, two directories, both files there, one of them with fewer tables."""
+    """Return the pairs: one URL, two directories, both files there, one with fewer tables."""
     by_url: dict[tuple[str, str], list[DatabaseFile]] = {}
     for file in databases.files:
         for place in file.places:

@@ -34,13 +34,18 @@ def hold() -> Iterator[Hold]:
     """Start a process that runs the statements on one connection and then keeps it open."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(path: Path, mode: str, *statements: str, script: Path | None = None) -> subprocess.Popen[str]:
+    def start(
+        path: Path, mode: str, *statements: str, script: Path | None = None
+    ) -> subprocess.Popen[str]:
         program = ["-c", _HOLDER] if script is None else [str(script)]
         if script is not None:
             script.write_text(_HOLDER)
         child = subprocess.Popen(
             [sys.executable, *program, str(path), mode, *statements],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=path.parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=path.parent,
         )
         started.append(child)
         assert child.stdout is not None

@@ -90,7 +90,9 @@ def test_before_the_first_start_it_is_a_note(shop: Any, look: Any) -> None:
 
 def test_default_in_source_is_only_a_note(shop: Any, look: Any) -> None:
     (shop.root / ".env").unlink()
-    shop.write("app/settings.py", 'import os\n\nURL = os.getenv("DATABASE_URL", "sqlite:///./app.db")\n')
+    shop.write(
+        "app/settings.py", 'import os\n\nURL = os.getenv("DATABASE_URL", "sqlite:///./app.db")\n'
+    )
     shop.serve()
     (found,) = judged(look(shop.root))
     assert isinstance(found, Finding)
@@ -99,13 +101,18 @@ def test_default_in_source_is_only_a_note(shop: Any, look: Any) -> None:
 
 def test_other_database_in_the_environment_is_not_judged(shop: Any, look: Any) -> None:
     (shop.root / ".env").unlink()
-    shop.write("app/settings.py", 'import os\n\nURL = os.getenv("DATABASE_URL", "sqlite:////nowhere/app.db")\n')
+    shop.write(
+        "app/settings.py",
+        'import os\n\nURL = os.getenv("DATABASE_URL", "sqlite:////nowhere/app.db")\n',
+    )
     shop.serve(DATABASE_URL="postgresql://u:canary-secret@127.0.0.1/db")
     with pytest.raises(Absent):
         judged(look(shop.root))
 
 
-def test_database_without_tables_of_a_project_without_definitions_is_silent(shop: Any, look: Any) -> None:
+def test_database_without_tables_of_a_project_without_definitions_is_silent(
+    shop: Any, look: Any
+) -> None:
     (shop.root / "alembic.ini").unlink()
     (shop.root / "app.db").touch()
     assert judged(look(shop.root)) == ()
@@ -119,6 +126,8 @@ def test_damaged_database_is_unknown(shop: Any, look: Any) -> None:
 
 def test_history_without_tables_is_fresh_once_applied(shop: Any, look: Any) -> None:
     with closing(sqlite3.connect(shop.root / "app.db")) as db, db:
-        db.executescript("create table alembic_version (version_num); insert into alembic_version values ('a')")
+        db.executescript(
+            "create table alembic_version (version_num); insert into alembic_version values ('a')"
+        )
     (fresh,) = judged(look(shop.root))
     assert isinstance(fresh, Fresh)

@@ -24,7 +24,9 @@ def judged(facts: Any) -> tuple[Verdict, ...]:
     return check.verdicts(facts)
 
 
-def test_forgotten_transaction_is_found_and_its_holder_only_named(project: Path, hold: Any, look: Any) -> None:
+def test_forgotten_transaction_is_found_and_its_holder_only_named(
+    project: Path, hold: Any, look: Any
+) -> None:
     child = hold(project / "app.db", "delete", TABLE, "begin immediate")
     os.kill(child.pid, signal.SIGSTOP)
     (found,) = judged(look(project))
@@ -42,8 +44,12 @@ def test_forgotten_transaction_is_found_and_its_holder_only_named(project: Path,
 
 
 def test_holder_of_ours_is_restarted(project: Path, hold: Any, look: Any) -> None:
-    child = hold(project / "app.db", "wal", TABLE, "begin immediate", script=project / "app/main.py")
-    (project / "unstale.toml").write_text('[backend]\napp = "app.main:app"\n[database]\nurl = "sqlite:///./app.db"\n')
+    child = hold(
+        project / "app.db", "wal", TABLE, "begin immediate", script=project / "app/main.py"
+    )
+    (project / "unstale.toml").write_text(
+        '[backend]\napp = "app.main:app"\n[database]\nurl = "sqlite:///./app.db"\n'
+    )
     (found,) = judged(look(project))
     assert isinstance(found, Finding)
     assert isinstance(found.fix, Restart)
@@ -61,7 +67,9 @@ def test_holder_of_ours_is_restarted(project: Path, hold: Any, look: Any) -> Non
     ],
     ids=["live WAL", "idle reader in WAL", "idle connection", "idle reader"],
 )
-def test_who_does_not_write_is_silent(project: Path, hold: Any, look: Any, mode: str, statements: tuple[str, ...]) -> None:
+def test_who_does_not_write_is_silent(
+    project: Path, hold: Any, look: Any, mode: str, statements: tuple[str, ...]
+) -> None:
     hold(project / "app.db", mode, *statements)
     (fresh,) = judged(look(project))
     assert isinstance(fresh, Fresh)
@@ -83,4 +91,7 @@ def test_waiters_and_readers_hold_no_writer_lock() -> None:
     )
     held: Callable[..., Any] = _locks
     watched = {(os.makedev(0xFE, 0), 77): "/srv/app.db-shm"}
-    assert list(held(text, watched)) == [("/srv/app.db", "WAL write", 11), ("/srv/app.db", "WAL recovery", -1)]
+    assert list(held(text, watched)) == [
+        ("/srv/app.db", "WAL write", 11),
+        ("/srv/app.db", "WAL recovery", -1),
+    ]

@@ -123,10 +123,14 @@ def test_open_database_that_is_there_is_fresh(shop: Any, look: Any) -> None:
     assert isinstance(fresh, Fresh)
 
 
-def test_client_and_deliberately_temporary_files_are_silent(project: Path, hold: Any, look: Any, tmp_path: Path) -> None:
+def test_client_and_deliberately_temporary_files_are_silent(
+    project: Path, hold: Any, look: Any, tmp_path: Path
+) -> None:
     check = by_code("DBF002")
     assert check is not None
-    (project / "unstale.toml").write_text('[backend]\napp = "app.main:app"\n[database]\nurl = "sqlite:///./app.db"\n')
+    (project / "unstale.toml").write_text(
+        '[backend]\napp = "app.main:app"\n[database]\nurl = "sqlite:///./app.db"\n'
+    )
     hold(project / "client.db", "wal", "create table t (x)")
     hold(tmp_path / "scratch.db", "wal", "create table t (x)", script=project / "app/main.py")
     (project / "client.db").unlink()

@@ -34,7 +34,10 @@ def split(site: Any) -> Any:
 
 
 def settings(site: Any, url: str) -> None:
-    site.write("unstale.toml", f'[backend]\npath = "backend"\napp = "app.main:app"\n[database]\nurl = "{url}"\n')
+    site.write(
+        "unstale.toml",
+        f'[backend]\npath = "backend"\napp = "app.main:app"\n[database]\nurl = "{url}"\n',
+    )
 
 
 def test_server_in_another_directory_reads_the_accidental_file(split: Any, look: Any) -> None:
@@ -46,7 +49,10 @@ def test_server_in_another_directory_reads_the_accidental_file(split: Any, look:
     assert found.want.value == f"{split.root}/backend/app.db with 2 tables"
     assert found.pids == (server.pid,)
     assert found.fix is not None
-    assert found.fix.preview() == ("- sqlite:///./app.db", f"+ sqlite:///{split.root}/backend/app.db")
+    assert found.fix.preview() == (
+        "- sqlite:///./app.db",
+        f"+ sqlite:///{split.root}/backend/app.db",
+    )
     before = sorted(path.name for path in split.root.rglob("app.db*"))
     assert split.unstale("fix", "DBF007", "--yes").returncode == 1
     assert sorted(path.name for path in split.root.rglob("app.db*")) == before

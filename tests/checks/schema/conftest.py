@@ -104,7 +104,9 @@ def firm(site: Any) -> Any:
 
 
 def alembic(root: Path, *words: str) -> None:
-    subprocess.run([sys.executable, "-m", "alembic", *words], cwd=root, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "alembic", *words], cwd=root, check=True, capture_output=True
+    )
 
 
 @pytest.fixture

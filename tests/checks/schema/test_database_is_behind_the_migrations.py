@@ -30,7 +30,9 @@ def columns(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("mode", ["wal", "delete"])
-def test_behind_is_migrated_under_a_running_server_and_undone(firm: Any, second: str, mode: str) -> None:
+def test_behind_is_migrated_under_a_running_server_and_undone(
+    firm: Any, second: str, mode: str
+) -> None:
     database = firm.root / "app.db"
     with closing(sqlite3.connect(database)) as db:
         db.execute(f"pragma journal_mode={mode}")
@@ -65,7 +67,9 @@ def test_undo_refuses_when_rows_were_written_since(firm: Any, second: str) -> No
 
 
 def test_migration_that_fails_is_taken_back(firm: Any, second: str) -> None:
-    firm.write("migrations/versions/b.py", second + '    op.execute("insert into nowhere values (1)")\n')
+    firm.write(
+        "migrations/versions/b.py", second + '    op.execute("insert into nowhere values (1)")\n'
+    )
     before = dump(firm.root / "app.db")
     fixed = firm.unstale("fix", "SCH001", "--yes")
     assert fixed.returncode == 1
@@ -101,7 +105,9 @@ def test_database_without_alembics_table_is_not_judged(firm: Any, look: Any) -> 
 
 def test_one_of_two_heads_is_no_ancestor_of_a_head() -> None:
     revisions = (
-        Revision("a", (), "a.py"), Revision("b", ("a",), "b.py"), Revision("c", ("a",), "c.py"),
+        Revision("a", (), "a.py"),
+        Revision("b", ("a",), "b.py"),
+        Revision("c", ("a",), "c.py"),
         Revision("m", ("b", "c"), "m.py"),
     )
     split = History("alembic.ini", None, None, None, revisions[:3])
@@ -113,7 +119,9 @@ def test_one_of_two_heads_is_no_ancestor_of_a_head() -> None:
     assert merged.pending(("x",)) is None
 
 
-def test_finding_without_an_interpreter_is_left_to_a_person(firm: Any, second: str, look: Any) -> None:
+def test_finding_without_an_interpreter_is_left_to_a_person(
+    firm: Any, second: str, look: Any
+) -> None:
     firm.write("migrations/versions/b.py", second)
     firm.write("unstale.toml", '[database]\nurl = "sqlite:///./app.db"\n')
     (found,) = judged(look(firm.root))

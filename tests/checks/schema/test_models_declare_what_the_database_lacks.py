@@ -104,6 +104,8 @@ def test_app_without_models_is_absent(firm: Any, look: Any) -> None:
 
 def test_catalogue_tables_of_sqlalchemy_itself_are_silent(firm: Any, look: Any) -> None:
     path = firm.root / "app/main.py"
-    path.write_text("from sqlalchemy.dialects import mssql, oracle, postgresql\n" + path.read_text())
+    path.write_text(
+        "from sqlalchemy.dialects import mssql, oracle, postgresql\n" + path.read_text()
+    )
     (fresh,) = judged(look(firm.root))
     assert isinstance(fresh, Fresh), fresh

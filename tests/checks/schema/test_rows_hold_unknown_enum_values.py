@@ -23,8 +23,13 @@ def run(path: Path, sql: str) -> None:
         db.executescript(sql)
 
 
-def test_value_instead_of_name_is_found_and_mapped_by_the_printed_update(firm: Any, look: Any) -> None:
-    run(firm.root / "app.db", "insert into person (name, role) values ('a', 'staff'), ('b', 'STAFF'), ('c', 'it''s')")
+def test_value_instead_of_name_is_found_and_mapped_by_the_printed_update(
+    firm: Any, look: Any
+) -> None:
+    run(
+        firm.root / "app.db",
+        "insert into person (name, role) values ('a', 'staff'), ('b', 'STAFF'), ('c', 'it''s')",
+    )
     (found,) = judged(look(firm.root))
     assert isinstance(found, Finding)
     assert found.because.startswith("2 rows")

@@ -17,14 +17,25 @@ from unstale.finding import Finding, Fresh, Unknown
 from unstale.layer import Layer, Severity
 
 
-@check("DBF016", "the configured database is empty", layer=Layer.DATABASE, since="0.1", fix=RunMigrations)
+@check(
+    "DBF016",
+    "the configured database is empty",
+    layer=Layer.DATABASE,
+    since="0.1",
+    fix=RunMigrations,
+)
 def configured_database_is_empty(
-    databases: Databases, contents: DatabaseContents, histories: MigrationHistories | None, models: Models | None
+    databases: Databases,
+    contents: DatabaseContents,
+    histories: MigrationHistories | None,
+    models: Models | None,
 ) -> Iterator[Finding | Fresh | Unknown]:
-    """The database that the app is configured to use is missing or has no table, though tables are defined.
+    """The database that the app is configured to use is missing or has no table, though tables are
+    defined.
 
     What it proves
-    Nothing, 0 bytes or no table is at the path that the URL names, while migrations or models define tables.
+    Nothing, 0 bytes or no table is at the path that the URL names, while migrations or models
+    define tables.
 
     Why it matters
     Each query fails with "no such table", or a first start quietly begins an empty site.
@@ -36,10 +47,12 @@ def configured_database_is_empty(
     The file's size, and `sqlite_master` on a private copy.
 
     What is not flagged
-    A missing file before the project's first start is a note, as is one that only a default in source names.
+    A missing file before the project's first start is a note, as is one that only a default in
+    source names.
 
     Fix, risk and undo
-    Run the migrations, where alembic comes to this very file; undo removes what they made. Else by hand.
+    Run the migrations, where alembic comes to this very file; undo removes what they made. Else by
+    hand.
     """
     twins = accidental(databases, contents)
     for file in databases.files:
@@ -49,11 +62,17 @@ def configured_database_is_empty(
         if file not in databases.of(backend) or not (history or declared):
             continue
         content = contents.of(file.path)
-        want = databases.shows("tables", history.config if history else f"{declared and declared.entry}")
+        want = databases.shows(
+            "tables", history.config if history else f"{declared and declared.entry}"
+        )
         if content is not None and content.error:
             yield Unknown(f"database {file.path}", content.error, f"sqlite3 {file.path} .tables")
         elif content is not None and (content.tables or content.revisions):
-            yield Fresh(f"database {file.path}", want, contents.shows("tables", f"sqlite3 {file.path} .tables"))
+            yield Fresh(
+                f"database {file.path}",
+                want,
+                contents.shows("tables", f"sqlite3 {file.path} .tables"),
+            )
         else:
             state = {None: "no file", 0: "0 bytes"}.get(file.size, "no table")
             yield Finding(
@@ -76,6 +95,10 @@ def _severity(file: DatabaseFile) -> Severity:
 
 def _fix(file: DatabaseFile, history: History | None, backend: Path | None) -> Action:
     if history is None:
-        return Edit("create the tables", (f"cd {backend}   # then start the app, or call its create_all()",))
+        return Edit(
+            "create the tables", (f"cd {backend}   # then start the app, or call its create_all()",)
+        )
     place = Path(history.config).parent
-    return migration(file, history) or Edit("run the migrations", (f"cd {place} && alembic upgrade heads",))
+    return migration(file, history) or Edit(
+        "run the migrations", (f"cd {place} && alembic upgrade heads",)
+    )

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from unstale.action import Action, Edit
 from unstale.actions.deleted_database import SaveAndRestart, saving
 from unstale.check import check
 from unstale.facts.sqlite import Databases
-from unstale.facts.sqlite_open import Deleted
 from unstale.finding import Finding, Fresh
 from unstale.layer import Layer
 
+if TYPE_CHECKING:
+    from unstale.facts.sqlite_open import Deleted
 
-@check("DBF002", "a deleted database is still in use", layer=Layer.DATABASE, since="0.1", fix=SaveAndRestart)
+
+@check(
+    "DBF002",
+    "a deleted database is still in use",
+    layer=Layer.DATABASE,
+    since="0.1",
+    fix=SaveAndRestart,
+)
 def deleted_database_is_still_open(databases: Databases) -> Iterator[Finding | Fresh]:
     """A server reads and writes a database file that was deleted; its end is the end of the data.
 
     What it proves
-    An open descriptor of a process of ours leads to a SQLite file whose name is gone or now another file's.
+    An open descriptor of a process of ours leads to a SQLite file whose name is gone or now
+    another file's.
 
     Why it matters
     With WAL every write still succeeds, into nowhere; any restart frees the last copy for ever.
@@ -30,12 +40,14 @@ def deleted_database_is_still_open(databases: Databases) -> Iterator[Finding | F
     `/proc/PID/fd/N` ends in "(deleted)", and its first 16 bytes, read through it, are SQLite's.
 
     What is not flagged
-    SQLite's own temporary files, files outside the project that no URL names, clients that are only seen.
+    SQLite's own temporary files, files outside the project that no URL names, clients that are
+    only seen.
 
     Fix, risk and undo
-    Save file and WAL through descriptors of ours, verify, stop the server, save once more, put the file back
-    where nothing or only a file without rows is, start the server. A file with rows there is a choice: the
-    commands are printed. Until then every restart is refused. Not undoable: a deleted file cannot come back.
+    Save file and WAL through descriptors of ours, verify, stop the server, save once more, put the
+    file back where nothing or only a file without rows is, start the server. A file with rows
+    there is a choice: the commands are printed. Until then every restart is refused. Not undoable:
+    a deleted file cannot come back.
     """
     for file in databases.files:
         if file.openers and databases.lost(file.path) is None:
@@ -44,10 +56,11 @@ def deleted_database_is_still_open(databases: Databases) -> Iterator[Finding | F
             yield Fresh(f"database {file.path}", named, held)
     for lost in databases.deleted:
         there = "nothing" if lost.beside is None else f"another file of {lost.beside:,} bytes"
+        pids = ", ".join(map(str, lost.pids))
         link = f"/proc/{lost.pid}/fd/{lost.descriptor}"
         yield Finding(
             f"database {lost.path}",
-            f"process {', '.join(map(str, lost.pids))} uses it, but it was deleted; {there} is at its path",
+            f"process {pids} uses it, but it was deleted; {there} is at its path",
             want=databases.shows(f"{there} at the path", f"stat {lost.path}"),
             have=databases.shows(f"a deleted file of {lost.size:,} bytes", f"ls -lL {link}"),
             fix=_fix(lost),

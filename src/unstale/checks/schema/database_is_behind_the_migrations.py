@@ -16,7 +16,13 @@ from unstale.finding import Finding, Fresh, Unknown
 from unstale.layer import Layer
 
 
-@check("SCH001", "the database is behind the migrations", layer=Layer.SCHEMA, since="0.1", fix=RunMigrations)
+@check(
+    "SCH001",
+    "the database is behind the migrations",
+    layer=Layer.SCHEMA,
+    since="0.1",
+    fix=RunMigrations,
+)
 def database_is_behind_the_migrations(
     databases: Databases, contents: DatabaseContents, histories: MigrationHistories
 ) -> Iterator[Finding | Fresh | Unknown]:
@@ -38,8 +44,8 @@ def database_is_behind_the_migrations(
     A database at any head, one without alembic's table, one without tables (DBF016).
 
     Fix, risk and undo
-    A verified backup, then `alembic upgrade` with the server's interpreter and environment. Undo brings the
-    backup back into the live file, and refuses when rows were written since.
+    A verified backup, then `alembic upgrade` with the server's interpreter and environment. Undo
+    brings the backup back into the live file, and refuses when rows were written since.
     """
     twins = accidental(databases, contents)
     for history in histories.histories:
@@ -52,23 +58,34 @@ def database_is_behind_the_migrations(
                 why = content.error or f"cannot read {', '.join(history.unread)}"
                 yield Unknown(subject, why, f"cd {Path(history.config).parent} && alembic current")
             else:
-                yield _judged(subject, file, content, history, file.path in twins, contents)
+                yield _judged(subject, file, history, contents, twin=file.path in twins)
 
 
-def _judged(  # noqa: PLR0913, PLR0917 - one subject's evidence
-    subject: str, file: DatabaseFile, content: Content, history: History, twin: bool, contents: DatabaseContents  # noqa: FBT001
+def _judged(
+    subject: str, file: DatabaseFile, history: History, contents: DatabaseContents, *, twin: bool
 ) -> Finding | Fresh | Unknown:
+    content = contents.of(file.path) or Content(file.path)
     applied = content.revisions or ()
+    query = f"sqlite3 {file.path} 'SELECT version_num FROM alembic_version'"  # noqa: S608 - words
     pending = history.pending(applied)
-    have = contents.shows(" ".join(applied), f"sqlite3 {file.path} 'SELECT version_num FROM alembic_version'")
+    have = contents.shows(" ".join(applied), query)
     if pending is None:
-        return Unknown(subject, f"revision {' '.join(applied)} is in none of the scripts", f"git log --all -S {applied[0]}")
+        return Unknown(
+            subject,
+            f"revision {' '.join(applied)} is in none of the scripts",
+            f"git log --all -S {applied[0]}",
+        )
     if set(applied) <= set(history.heads):
-        return Fresh(subject, contents.shows(have.value, f"alembic -c {history.config} heads"), have)
-    hand = Edit("run the migrations", (f"cd {Path(history.config).parent} && alembic upgrade head",))
+        return Fresh(
+            subject, contents.shows(have.value, f"alembic -c {history.config} heads"), have
+        )
+    hand = Edit(
+        "run the migrations", (f"cd {Path(history.config).parent} && alembic upgrade head",)
+    )
+    names = ", ".join(each.id for each in pending)
     return Finding(
         subject,
-        f"{len(pending)} migration{'s' * (len(pending) > 1)} not applied: {', '.join(each.id for each in pending[:3])}",
+        f"not applied: {names}",
         want=contents.shows(" ".join(history.heads), f"alembic -c {history.config} heads"),
         have=have,
         fix=None if twin else migration(file, history) or hand,

@@ -16,9 +16,13 @@ from unstale.layer import Layer
 
 @check("SCH006", "the models declare what the database lacks", layer=Layer.SCHEMA, since="0.1")
 def models_declare_what_the_database_lacks(
-    databases: Databases, contents: DatabaseContents, models: Models, histories: MigrationHistories | None
+    databases: Databases,
+    contents: DatabaseContents,
+    models: Models,
+    histories: MigrationHistories | None,
 ) -> Iterator[Finding | Fresh | Unknown]:
-    """A table or column of the models is not in the database: `create_all()` makes tables and alters none.
+    """A table or column of the models is not in the database: `create_all()` makes tables and
+    alters none.
 
     What it proves
     A guarded import registers a table or column that no database of the back end has.
@@ -27,23 +31,28 @@ def models_declare_what_the_database_lacks(
     The first query that names it fails: "no such column".
 
     How it gets this way
-    A field added to a model, and `create_all()` believed to migrate; or a revision that was never written.
+    A field added to a model, and `create_all()` believed to migrate; or a revision that was never
+    written.
 
     How it is seen
-    SQLAlchemy's metadata after an import behind a kernel barrier, against `pragma table_info` on a private copy.
+    SQLAlchemy's metadata after an import behind a kernel barrier, against `pragma table_info` on a
+    private copy.
 
     What is not flagged
     Types, defaults, indexes, and what only the database has. A database without tables is DBF016.
 
     Fix, risk and undo
-    A person writes the revision; without migrations the ALTER TABLE is printed, and how to adopt alembic.
+    A person writes the revision; without migrations the ALTER TABLE is printed, and how to adopt
+    alembic.
     """
     for declared in models.declared:
         files = databases.of(declared.backend)
         read = [(file, content) for file in files if (content := contents.of(file.path))]
         for file, content in read:
             if content.error:
-                yield Unknown(f"models of {declared.entry}", content.error, f"sqlite3 {file.path} .schema")
+                yield Unknown(
+                    f"models of {declared.entry}", content.error, f"sqlite3 {file.path} .schema"
+                )
         filled = [(file, content) for file, content in read if content.filled]
         if not filled or len(filled) < len(files):
             continue
@@ -65,7 +74,11 @@ def _judged(
     if not lacking:
         every = f"all of {count} columns"
         source = f"{declared.entry} imported"
-        yield Fresh(f"models of {declared.entry}", models.shows(every, source), contents.shows(every, have_source))
+        yield Fresh(
+            f"models of {declared.entry}",
+            models.shows(every, source),
+            contents.shows(every, have_source),
+        )
         return
     names = ", ".join(name for name, _ in lacking)
     behind = history is not None and any(_behind(content, history) for _, content in filled)
@@ -80,14 +93,21 @@ def _judged(
     )
 
 
-def _lacking(table: ModelTable, filled: list[tuple[DatabaseFile, Content]]) -> list[tuple[str, str]]:
-    """Return ("person.email", its ALTER TABLE) for each column that is missing, the table alone when that is."""
+def _lacking(
+    table: ModelTable, filled: list[tuple[DatabaseFile, Content]]
+) -> list[tuple[str, str]]:
+    """Return ("person.email", its ALTER TABLE) for each column that is missing, the table alone
+    when that is.
+    """
     homes = [found for _, content in filled if (found := content.table(table.name))]
     if not homes:
         return [(table.name, f"-- create table {table.name}: create_all() does")]
     known = {name.lower() for home in homes for name in home.columns}
     return [
-        (f"{table.name}.{column.name}", f'ALTER TABLE "{table.name}" ADD COLUMN "{column.name}" {column.sql};')
+        (
+            f"{table.name}.{column.name}",
+            f'ALTER TABLE "{table.name}" ADD COLUMN "{column.name}" {column.sql};',
+        )
         for column in table.columns
         if column.name.lower() not in known
     ]
@@ -101,7 +121,13 @@ def _fix(file: DatabaseFile, lines: list[str], history: History | None) -> Edit:
     if history is not None:
         return Edit(
             "write the missing revision",
-            (f"alembic -c {history.config} revision --autogenerate -m 'describe it'", "unstale fix SCH001"),
+            (
+                f"alembic -c {history.config} revision --autogenerate -m 'describe it'",
+                "unstale fix SCH001",
+            ),
         )
-    adopt = ("alembic init migrations", "alembic revision --autogenerate -m begin && alembic stamp head")
+    adopt = (
+        "alembic init migrations",
+        "alembic revision --autogenerate -m begin && alembic stamp head",
+    )
     return Edit("alter the tables, then adopt migrations", (f"sqlite3 {file.path}", *lines, *adopt))
