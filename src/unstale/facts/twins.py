@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unstale.facts.sqlite import DatabaseFile, Databases, Place
+from unstale.facts.sqlite import DatabaseFile, Databases
+from unstale.facts.sqlite_places import Place
 
 if TYPE_CHECKING:
     from unstale.facts.sqlite_content import Content, DatabaseContents

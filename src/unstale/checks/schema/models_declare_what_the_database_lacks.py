@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from unstale.action import Edit
 from unstale.check import check
 from unstale.facts.migrations import History, MigrationHistories
-from unstale.facts.models import Declared, Models, ModelTable
+from unstale.facts.missing_columns import lacking
+from unstale.facts.models import Declared, Models
 from unstale.facts.sqlite import DatabaseFile, Databases
 from unstale.facts.sqlite_content import Content, DatabaseContents
 from unstale.finding import Finding, Fresh, Unknown
@@ -68,10 +69,10 @@ def _judged(
     contents: DatabaseContents,
 ) -> Iterator[Finding | Fresh]:
     file = filled[0][0]
-    lacking = [each for table in declared.tables for each in _lacking(table, filled)]
+    missing = [each for table in declared.tables for each in lacking(table, filled)]
     count = sum(len(table.columns) for table in declared.tables)
     have_source = f"sqlite3 {file.path} .schema"
-    if not lacking:
+    if not missing:
         every = f"all of {count} columns"
         source = f"{declared.entry} imported"
         yield Fresh(
@@ -80,37 +81,17 @@ def _judged(
             contents.shows(every, have_source),
         )
         return
-    names = ", ".join(name for name, _ in lacking)
+    names = ", ".join(name for name, _ in missing)
     behind = history is not None and any(_behind(content, history) for _, content in filled)
     yield Finding(
         f"models of {declared.entry}",
         f"{file.path} lacks {names}",
         want=models.shows(f"has {names}", f"python -c 'import {declared.entry}'"),
         have=contents.shows(f"lacks {names}", have_source),
-        fix=None if behind else _fix(file, [line for _, line in lacking], history),
+        fix=None if behind else _fix(file, [line for _, line in missing], history),
         paths=(file.path,),
         touches=frozenset({file.tag}),
     )
-
-
-def _lacking(
-    table: ModelTable, filled: list[tuple[DatabaseFile, Content]]
-) -> list[tuple[str, str]]:
-    """Return ("person.email", its ALTER TABLE) for each column that is missing, the table alone
-    when that is.
-    """
-    homes = [found for _, content in filled if (found := content.table(table.name))]
-    if not homes:
-        return [(table.name, f"-- create table {table.name}: create_all() does")]
-    known = {name.lower() for home in homes for name in home.columns}
-    return [
-        (
-            f"{table.name}.{column.name}",
-            f'ALTER TABLE "{table.name}" ADD COLUMN "{column.name}" {column.sql};',
-        )
-        for column in table.columns
-        if column.name.lower() not in known
-    ]
 
 
 def _behind(content: Content, history: History) -> bool:
