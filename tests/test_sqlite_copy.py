@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 import subprocess
 import sys
@@ -189,4 +188,4 @@ def test_deleted_file_is_readable_while_it_is_held(tmp_path: Path) -> None:
         sqlite_hands.copy(name, str(tmp_path / "b"), like=name)
     assert (tmp_path / "b").read_bytes() == b"only copy"
     assert (tmp_path / "b").stat().st_mode & 0o777 == 0o640
-    assert not os.path.exists(name)
+    assert not Path(name).exists()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from unstale.fact import Facts
 from unstale.detect import find_project
+from unstale.fact import Facts
 from unstale.local import LocalHost
 
 Hold = Callable[..., "subprocess.Popen[str]"]

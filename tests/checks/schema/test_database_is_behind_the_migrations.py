@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -128,3 +129,15 @@ def test_finding_without_an_interpreter_is_left_to_a_person(
     assert isinstance(found, Finding)
     assert found.fix is not None
     assert found.fix.preview() == (f"cd {firm.root} && alembic upgrade head",)
+
+
+def test_migration_waits_for_no_forgotten_transaction(firm: Any, second: str, look: Any) -> None:
+    firm.write("migrations/versions/b.py", second)
+    with closing(sqlite3.connect(firm.root / "app.db", isolation_level=None)) as db:
+        (found,) = judged(look(firm.root))
+        assert found.fix is not None
+        assert found.fix.blocked(look(firm.root)) is None
+        db.execute("begin immediate")
+        refused = firm.unstale("fix", "SCH001", "--yes")
+        assert f"process {os.getpid()} locks it" in refused.stdout + refused.stderr
+    assert columns(firm.root / "app.db") == ["id", "name", "role"]
