@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from typing import Any
 
@@ -162,6 +163,9 @@ def test_workers_of_one_server_are_restarted_together(site: Any) -> None:
     with closing(sqlite3.connect(site.root / "app.db")) as db:
         db.execute("create table note (x)")
     server = site.serve("--workers", "2")
+    deadline = time.monotonic() + 15
+    while len(facts(site).get(Databases).files[0].openers) < 2:
+        assert time.monotonic() < deadline, "the second worker did not come up"
     site.answer("/add")
     subprocess.run(["rm", "app.db", "app.db-wal", "app.db-shm"], cwd=site.root, check=True)
     (lost,) = facts(site).get(Databases).deleted
