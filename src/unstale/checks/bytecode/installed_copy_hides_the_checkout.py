@@ -11,12 +11,19 @@ from unstale.finding import Finding, Fresh
 from unstale.layer import Layer
 
 
-@check("PYC005", "an installed copy hides the checkout", layer=Layer.BYTECODE, since="0.1", fix=Reinstall)
+@check(
+    "PYC005",
+    "an installed copy hides the checkout",
+    layer=Layer.BYTECODE,
+    since="0.1",
+    fix=Reinstall,
+)
 def installed_copy_hides_the_checkout(copies: InstalledCopies) -> Iterator[Finding | Fresh]:
-    """The environment holds a copy of this project's package, and the copy is not what the checkout says.
+    """The environment holds a copy of this project's package that differs from the checkout.
 
     What it proves
-    direct_url.json (PEP 610) names this checkout, not as an editable; a module's hash differs between the two.
+    direct_url.json (PEP 610) names this checkout, not as an editable; a module's hash differs
+    between the two.
 
     Why it matters
     Edits in the checkout have no effect where the copy is imported.
@@ -28,7 +35,8 @@ def installed_copy_hides_the_checkout(copies: InstalledCopies) -> Iterator[Findi
     The SHA-256 of each .py in the copy's RECORD against the file in the checkout.
 
     What is not flagged
-    Editable installs; copies whose files are all equal (an image that installs on purpose); generated files.
+    Editable installs; copies whose files are all equal (an image that installs on purpose);
+    generated files.
 
     Fix, risk and undo
     Install it again as an editable. The former environment is kept whole, undo swaps it back.
@@ -42,7 +50,9 @@ def installed_copy_hides_the_checkout(copies: InstalledCopies) -> Iterator[Findi
         first = copy.differing[0]
         yield Finding(
             subject,
-            f"{first} and {len(copy.differing) - 1} more differ" if len(copy.differing) > 1 else f"{first} differs",
+            f"{first} and {len(copy.differing) - 1} more differ"
+            if len(copy.differing) > 1
+            else f"{first} differs",
             want=want,
             have=copies.shows(
                 f"{len(copy.differing)} of {copy.compared} modules differ",
