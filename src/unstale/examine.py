@@ -123,7 +123,7 @@ def _rooted(findings: list[Reported]) -> tuple[Reported, ...]:
             (
                 other
                 for other in findings
-                if other is not each and other.code != each.code and other.finding.explains & each.finding.touches
+                if other is not each and other.finding.explains & each.finding.touches
             ),
             None,
         )

@@ -95,7 +95,7 @@ def _patch(
     lines = text.splitlines(keepends=True)
     after = list(lines)
     for each in returns:
-        after[each.lineno - 1 : each.end_lineno] = [_answered(lines, each)] + [""] * ((each.end_lineno or 0) - each.lineno)
+        after[each.lineno - 1 : each.end_lineno] = [_answered(text, each)] + [""] * ((each.end_lineno or 0) - each.lineno)
     for handler in (each for each in ast.walk(node) if isinstance(each, ast.Try)):
         broad = next((each for each in handler.handlers if _broad(each)), None)
         if broad is not None and any(isinstance(each, ast.Raise) for each in ast.walk(handler)) and "HTTPException" in text:
@@ -109,10 +109,10 @@ def _patch(
     return tuple(line.rstrip("\n") for line in diff)
 
 
-def _answered(lines: list[str], node: ast.Return) -> str:
+def _answered(text: str, node: ast.Return) -> str:
     assert isinstance(node.value, ast.Tuple)  # noqa: S101 - _status saw it
-    indent = " " * node.col_offset
-    return f"{indent}return JSONResponse({ast.unparse(node.value.elts[0])}, status_code={_status(node)})\n"
+    body = ast.get_source_segment(text, node.value.elts[0])
+    return f"{' ' * node.col_offset}return JSONResponse({body}, status_code={_status(node)})\n"
 
 
 def _broad(handler: ast.ExceptHandler) -> bool:

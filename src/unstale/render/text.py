@@ -21,6 +21,7 @@ _STATES = {
     State.SKIPPED: ("-", "dim"),
     State.ABSENT: ("·", "dim"),
 }
+_PREVIEW = 8
 _SEVERITIES = {Severity.STALE: ("✗", "bold red"), Severity.RISK: ("!", "yellow"), Severity.NOTE: ("i", "cyan")}
 
 
@@ -37,7 +38,8 @@ def report(seen: Report, *, verbose: bool = False, quiet: bool = False) -> str:
     _verdict(console, seen)
     file = console.file
     assert isinstance(file, io.StringIO)  # noqa: S101 - made above
-    return file.getvalue().rstrip("\n")
+    lines = [line.rstrip() for line in file.getvalue().rstrip("\n").split("\n")]
+    return "\n".join(lines)
 
 
 def _width() -> int | None:
@@ -46,7 +48,9 @@ def _width() -> int | None:
 
 def _head(console: Console, seen: Report) -> None:
     parts = ", ".join(f"{kind} in {path}" if path != "." else kind for kind, path in seen.project.parts)
-    console.print(Text.assemble((printable(seen.project.name), "bold"), f"  {printable(parts)}"), no_wrap=True, overflow="ellipsis")
+    root = printable(str(seen.project.root))
+    words = Text.assemble((printable(seen.project.name), "bold"), f"  {printable(parts)}", (f"  {root}", "dim"))
+    console.print(words, no_wrap=True, overflow="ellipsis")
     console.print()
 
 
@@ -78,18 +82,17 @@ def _finding(console: Console, seen: Report, each: Reported, indent: int) -> Non
     finding = each.finding
     symbol, style = _SEVERITIES[finding.severity]
     lead = "└─ " if indent else ""
-    title = Text.assemble(lead, (f"{symbol} {each.code} ", style), (each.title, "bold"))
-    _put(console, title, indent)
+    _put(console, Text.assemble(lead, (f"{symbol} {each.code} ", style), (each.title, "bold")), indent)
     inner = indent + (5 if indent else 2)
-    _put(console, Text(printable(finding.subject)), inner)
-    _put(console, Text(printable(finding.because)), inner)
+    _put(console, Text(_short(seen, finding.subject)), inner)
+    _put(console, Text(_short(seen, finding.because)), inner)
     for word, evidence in (("want", finding.want), ("have", finding.have)):
-        _put(console, Text.assemble((f"{word}  ", "dim"), printable(evidence.value)), inner)
-        _put(console, Text(f"      {printable(evidence.source)}", style="dim"), inner)
+        _put(console, Text.assemble((f"{word}  ", "dim"), _short(seen, evidence.value)), inner)
+        _put(console, Text(_short(seen, evidence.source), style="dim"), inner + 6)
     if not finding.proven:
         _put(console, Text("likely: only times agree, no content was compared", style="dim"), inner)
-    if finding.fix is not None and indent == 0 or (finding.fix is not None and not _same_fix(seen, each)):
-        _fix(console, each, inner)
+    if indent == 0 or not _same_fix(seen, each):
+        _fix(console, seen, each, inner)
     console.print()
 
 
@@ -98,14 +101,23 @@ def _same_fix(seen: Report, each: Reported) -> bool:
     return root is not None and root.finding.fix == each.finding.fix
 
 
-def _fix(console: Console, each: Reported, inner: int) -> None:
+def _fix(console: Console, seen: Report, each: Reported, inner: int) -> None:
     action = each.finding.fix
     if action is None:
         return
-    undo = ", undo: yes" if action.undoable else ""
-    _put(console, Text.assemble(("fix   ", "dim"), printable(action.title()), (f"  ({action.risk.word}{undo})", "dim")), inner)
-    for line in action.preview()[:8]:
-        _put(console, Text(f"      {printable(line)}", style="cyan"), inner)
+    undo = ", can be undone" if action.undoable else ""
+    title = _short(seen, action.title())
+    _put(console, Text.assemble(("fix   ", "dim"), title, (f"  ({action.risk.word}{undo})", "dim")), inner)
+    lines = action.preview()
+    for line in lines[:_PREVIEW]:
+        _put(console, Text(_short(seen, line), style="cyan"), inner + 6)
+    if len(lines) > _PREVIEW:
+        _put(console, Text(f"… {len(lines) - _PREVIEW} more lines: unstale fix {each.code}", style="dim"), inner + 6)
+
+
+def _short(seen: Report, text: str) -> str:
+    """Return the text with paths relative to the project, where the reader stands."""
+    return printable(text.replace(f"{seen.project.root}/", ""))
 
 
 def _put(console: Console, shown: Text, indent: int) -> None:
@@ -113,21 +125,27 @@ def _put(console: Console, shown: Text, indent: int) -> None:
 
 
 def _others(console: Console, seen: Report) -> None:
+    reasons: dict[tuple[str, str], list[str]] = {}
     for unknown in seen.unknown:
-        console.print(Text.assemble(("? ", "bold yellow"), f"{unknown.code} not checked: {printable(unknown.because)}"))
-        console.print(Text(f"  next: {printable(unknown.next)}", style="dim"))
+        reasons.setdefault((unknown.because, unknown.next), []).append(unknown.code)
+    for (because, following), codes in reasons.items():
+        names = ", ".join(dict.fromkeys(codes))
+        _put(console, Text.assemble(("? ", "bold yellow"), f"{names} not checked: {_short(seen, because)}"), 0)
+        _put(console, Text(f"next: {_short(seen, following)}", style="dim"), 2)
     for crashed in seen.crashed:
-        console.print(Text.assemble(("☠ ", "bold red"), f"{crashed.code} crashed: {crashed.what} at {crashed.where}"))
+        text = f"{crashed.code} crashed: {crashed.what} at {crashed.where}"
+        _put(console, Text.assemble(("☠ ", "bold red"), text), 0)
     for silenced in seen.silenced:
-        console.print(Text(f"- {silenced.code} silenced: {silenced.reason}", style="dim"))
+        _put(console, Text(f"- {silenced.code} silenced: {silenced.reason}", style="dim"), 0)
     if seen.unknown or seen.crashed or seen.silenced:
         console.print()
 
 
 def _proven(console: Console, seen: Report) -> None:
     for each in seen.proven:
-        console.print(Text.assemble(("✓ ", "green"), f"{each.code} {printable(each.fresh.subject)}"))
-        console.print(Text(f"  {printable(each.fresh.have.value)}   {printable(each.fresh.have.source)}", style="dim"))
+        console.print(Text.assemble(("✓ ", "green"), f"{each.code} {_short(seen, each.fresh.subject)}"))
+        have = each.fresh.have
+        _put(console, Text(f"{_short(seen, have.value)}   {_short(seen, have.source)}", style="dim"), 2)
     if seen.proven:
         console.print()
 
