@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 import unstale
 
 GUARD = Path(str(unstale.__file__)).parent / "guard/bytecode.py"

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unstale.fact import Fact, Facts
-from unstale.facts.environment import Distribution, Environment, Environments
+from unstale.facts.distributions import Distribution
+from unstale.facts.environment import Environment, Environments
 from unstale.host import Host
 from unstale.layer import Layer
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A distribution installed from a directory of the project. `differing` are paths relative to that directory."""
+    """A distribution installed from a directory of the project; `differing` are paths inside."""
 
     name: str
     prefix: str
@@ -46,7 +47,9 @@ class InstalledCopies(Fact):
 
 def _copy(host: Host, environment: Environment, installed: Distribution, source: str) -> Copy:
     record = host.read(f"{installed.path}/RECORD").decode("utf-8", "replace")
-    names = [line.split(",")[0] for line in record.splitlines() if line.split(",")[0].endswith(".py")]
+    names = [
+        line.split(",")[0] for line in record.splitlines() if line.split(",")[0].endswith(".py")
+    ]
     differing, compared = [], 0
     for name in names:
         for place in (source, f"{source}/src"):
@@ -56,7 +59,9 @@ def _copy(host: Host, environment: Environment, installed: Distribution, source:
                 if theirs != _digest(host, f"{environment.site}/{name}"):
                     differing.append(str(Path(f"{place}/{name}").relative_to(source)))
                 break
-    return Copy(installed.name, environment.prefix, source, environment.site, compared, tuple(differing))
+    return Copy(
+        installed.name, environment.prefix, source, environment.site, compared, tuple(differing)
+    )
 
 
 def _digest(host: Host, path: str) -> str | None:

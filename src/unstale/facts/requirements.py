@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from packaging.specifiers import SpecifierSet
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from unstale.facts.environment import Environments
-from unstale.facts.locks import Locked, Wanted
+from unstale.facts.environment import Environment, Environments
+from unstale.facts.lock_formats import Wanted
+from unstale.facts.locks import Locked
+
+Unmet = tuple[Wanted, str | None]
 
 
-def unmet(locked: Locked, environments: Environments) -> tuple[tuple[Wanted, str | None], ...]:
-    """Return (wanted, installed version or None) of each requirement that the environment does not meet."""
-    environment = next((each for each in environments.environments if each.prefix == locked.prefix), None)
+def unmet(locked: Locked, environments: Environments) -> tuple[Unmet, ...]:
+    """Return (wanted, installed version or None) of each requirement that is not met."""
+    found = environments.environments
+    environment = next((each for each in found if each.prefix == locked.prefix), None)
     if environment is None:
         return ()
-    installed = {each.name: each.version for each in environment.distributions}
-    return tuple(
-        (wanted, installed.get(wanted.name))
-        for wanted in locked.wanted
-        if not _met(wanted.specifier, installed.get(wanted.name))
-    )
+    return tuple(each for wanted in locked.wanted for each in _unmet(wanted, environment))
 
 
-def _met(specifier: str, version: str | None) -> bool:
-    """Return whether the version is in the range; a local label such as +cpu does not matter (PEP 440)."""
-    if version is None:
-        return False
+def _unmet(wanted: Wanted, environment: Environment) -> tuple[Unmet, ...]:
+    versions = environment.versions(wanted.name)
+    if not versions:
+        return ((wanted, None),) if wanted.required else ()
+    met = any(_met(wanted.specifier, each) for each in versions)
+    return () if met else ((wanted, versions[0]),)
+
+
+def _met(specifier: str, version: str) -> bool:
+    """Return whether the version is in the range.
+
+    A local label such as +cpu does not matter: it names a build of the same release (PEP 440).
+    """
     try:
-        found = Version(version)
-    except InvalidVersion:
-        return specifier == f"=={version}" or not specifier
-    ranges = SpecifierSet(specifier)
-    return ranges.contains(found, prereleases=True) or ranges.contains(found.public, prereleases=True)
+        found, ranges = Version(version), SpecifierSet(specifier)
+    except (InvalidVersion, InvalidSpecifier):
+        return not specifier or specifier.lstrip("=") == version
+    if ranges.contains(found, prereleases=True):
+        return True
+    public = SpecifierSet(",".join(str(each).partition("+")[0] for each in ranges))
+    return public.contains(found.public, prereleases=True)
