@@ -25,6 +25,7 @@ import sys
 import time
 import traceback
 
+_FAILURES = []  # their frames keep alive what a failed module had registered
 _SECRET_KEY = re.compile(r"SECRET|TOKEN|KEY|PASSW|PWD|DSN|CREDENTIAL|AUTH", re.I)
 _USERINFO = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
 
@@ -97,6 +98,7 @@ def _attempt(module, load, answer):
         load()
         answer["imported"].append(module)
     except BaseException as error:  # the project's code may raise anything, SystemExit included
+        _FAILURES.append(error)
         frames = traceback.extract_tb(error.__traceback__)
         last = next((each for each in reversed(frames) if "importlib" not in each.filename), frames[-1])
         text = _masked("%s: %s" % (type(error).__name__, str(error).splitlines()[0] if str(error) else ""))
