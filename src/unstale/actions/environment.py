@@ -1,4 +1,7 @@
-"""Installs what a lock asks for; the former environment is kept whole by hard links, so undo is a rename."""
+"""Installs what a lock asks for; the former environment is kept whole, so undo is a rename.
+
+It is kept by hard links: uv and pip replace files by unlink and create, so it never changes.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,23 @@ from pathlib import Path
 from typing import ClassVar
 
 from unstale.action import Action, Keep
-from unstale.actions.files import SwapBack, hide
+from unstale.actions.files import SwapBack, hide, listing
 from unstale.errors import Failed
 from unstale.fact import Facts
 from unstale.facts.environment import Environments
+from unstale.facts.installed_copies import InstalledCopies
 from unstale.facts.locks import Locks
-from unstale.host import Host
 from unstale.facts.requirements import unmet
+from unstale.host import Host
 from unstale.layer import Layer, Risk
 
 
 @dataclass(frozen=True, slots=True)
 class SyncEnvironment(Action):
-    """Install what differs from the lock; nothing that the lock does not name is removed."""
+    """Install what differs from the lock; nothing that the lock does not name is removed.
+
+    `pins` ("six==1.17.0") are installed instead of the lock where uv cannot read it (poetry.lock).
+    """
 
     risk: ClassVar[Risk] = Risk.DISRUPTIVE
     layer: ClassVar[Layer] = Layer.ENVIRONMENT
@@ -27,24 +34,41 @@ class SyncEnvironment(Action):
 
     prefix: str
     lock: str
+    pins: tuple[str, ...] = ()
 
     def title(self) -> str:
         return f"install what {Path(self.lock).name} asks for"
 
     def preview(self) -> tuple[str, ...]:
-        return (" ".join(("uv", *_install(self.prefix, self.lock))),)
+        return (" ".join((*self._variables(), "uv", *self._words())),)
 
     def settled(self, facts: Facts) -> bool:
         environments, locks = facts.get(Environments), facts.get(Locks)
-        return not any(unmet(locked, environments) for locked in locks.locks if locked.prefix == self.prefix)
+        mine = (each for each in locks.locks if each.prefix == self.prefix)
+        return not any(unmet(locked, environments) for locked in mine)
+
+    def blocked(self, facts: Facts) -> str | None:
+        return _blocked(facts, self.prefix)
 
     def inverse(self, facts: Facts, keep: Keep) -> Action:
-        return SwapBack(f"{keep.trash}/environment", self.prefix)
+        return SwapBack(_kept(keep), self.prefix)
 
     def apply(self, host: Host, keep: Keep) -> None:
-        hide(host, keep.trash)
-        host.clone(self.prefix, f"{keep.trash}/environment")
-        _run(host, self.prefix, _install(self.prefix, self.lock), str(Path(self.lock).parent))
+        _install(host, keep, self.prefix, self._words(), str(Path(self.lock).parent))
+
+    def _words(self) -> tuple[str, ...]:
+        place = Path(self.lock)
+        python = ("--python", f"{self.prefix}/bin/python")
+        if place.name == "uv.lock":
+            mode = ("--frozen", "--inexact", "--no-default-groups")
+            return ("sync", *mode, *python, "--project", str(place.parent))
+        if self.pins:
+            return ("pip", "install", *python, "--no-deps", *self.pins)
+        return ("pip", "install", *python, "-r", self.lock)
+
+    def _variables(self) -> tuple[str, ...]:
+        sync = Path(self.lock).name == "uv.lock"
+        return (f"UV_PROJECT_ENVIRONMENT={self.prefix}",) if sync else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +87,64 @@ class Reinstall(Action):
         return f"install {self.name} from the checkout as an editable"
 
     def preview(self) -> tuple[str, ...]:
-        return (f"uv pip install --python {self.prefix}/bin/python --no-deps -e {self.source}",)
+        return (" ".join(("uv", *self._words())),)
 
     def settled(self, facts: Facts) -> bool:
-        found = [each.find(self.name) for each in facts.get(Environments).environments if each.prefix == self.prefix]
-        return all(each is None or each.editable for each in found)
+        copies = facts.get(InstalledCopies).copies
+        return not any((each.prefix, each.name) == (self.prefix, self.name) for each in copies)
+
+    def blocked(self, facts: Facts) -> str | None:
+        return _blocked(facts, self.prefix)
 
     def inverse(self, facts: Facts, keep: Keep) -> Action:
-        return SwapBack(f"{keep.trash}/environment", self.prefix)
+        return SwapBack(_kept(keep), self.prefix)
 
     def apply(self, host: Host, keep: Keep) -> None:
-        hide(host, keep.trash)
-        host.clone(self.prefix, f"{keep.trash}/environment")
-        words = ("pip", "install", "--python", f"{self.prefix}/bin/python", "--no-deps", "-e", self.source)
-        _run(host, self.prefix, words, self.source)
+        _install(host, keep, self.prefix, self._words(), self.source)
+
+    def _words(self) -> tuple[str, ...]:
+        python = f"{self.prefix}/bin/python"
+        return ("pip", "install", "--python", python, "--no-deps", "-e", self.source)
 
 
-def _install(prefix: str, lock: str) -> tuple[str, ...]:
-    place = Path(lock)
-    if place.name in ("uv.lock", "poetry.lock"):
-        return ("sync", "--frozen", "--inexact", "--project", str(place.parent))
-    return ("pip", "install", "--python", f"{prefix}/bin/python", "-r", lock)
+def _kept(keep: Keep) -> str:
+    return f"{keep.trash}/environment"
 
 
-def _run(host: Host, prefix: str, words: tuple[str, ...], cwd: str) -> None:
-    """Run uv. Raises Failed with its last words; the caller's inverse brings the former environment back."""
-    from uv import find_uv_bin  # the installer is only loaded when it is needed
+def _blocked(facts: Facts, prefix: str) -> str | None:
+    """Refuse where the former environment could not be kept, and put back, by a rename."""
+    place = facts.host.stat(prefix, follow=False)
+    root = facts.host.stat(str(facts.project.root))
+    if place is None or place.kind != "dir":
+        return f"{prefix} is no directory of its own, so the former environment cannot be kept"
+    if root is None or place.device != root.device:
+        return f"{prefix} is on another filesystem, so the former environment cannot be kept"
+    return None
 
-    if Path(words[-1]).name == "poetry.lock":
-        raise Failed(what="uv cannot install from poetry.lock", why="only poetry reads it", next="poetry install")
-    done = host.act((find_uv_bin(), *words), cwd=cwd, env=(("UV_PROJECT_ENVIRONMENT", prefix), ("VIRTUAL_ENV", prefix)))
+
+def _install(host: Host, keep: Keep, prefix: str, words: tuple[str, ...], cwd: str) -> None:
+    """Keep the environment, then run uv. Raises Failed with uv's last words.
+
+    The kept one gets its name when it is complete: half of one must never be put back.
+    """
+    from uv import find_uv_bin  # noqa: PLC0415 - the installer is loaded when it is needed
+
+    kept = _kept(keep)
+    hide(host, keep.trash)
+    host.clone(prefix, f"{kept}.partial")
+    host.rename(f"{kept}.partial", kept)
+    env = (("UV_PROJECT_ENVIRONMENT", prefix), ("VIRTUAL_ENV", prefix))
+    argv = (find_uv_bin(), *words)
+    done = host.act(argv, cwd=cwd, env=env)
+    if done.code != 0:
+        # uv asks the index even for what its cache holds; without a network the cache may do
+        done = host.act((*argv, "--offline"), cwd=cwd, env=env) if _no_network(done.err) else done
     if done.code != 0:
         lines = [line.strip() for line in done.err.strip().splitlines() if line.strip()]
-        raise Failed(what="uv did not install", why=" | ".join(lines[-4:]), next=f"uv {' '.join(words)}")
+        why, again = " | ".join(lines[-4:]), f"uv {' '.join(words)}"
+        raise Failed(what="uv did not install", why=why, next=again)
+    host.write(f"{kept}.after", listing(host, prefix).encode("utf-8", "surrogateescape"))
+
+
+def _no_network(text: str) -> bool:
+    return any(words in text for words in ("Failed to fetch", "Could not connect", "dns error"))

@@ -1,4 +1,4 @@
-"""Moves files into the trash, and back: a rename on the same filesystem, so bytes and times stay."""
+"""Moves files into the trash, and back: a rename on one filesystem, so bytes and times stay."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ class MoveToTrash(Action):
 
     def title(self) -> str:
         name = Path(self.paths[0]).name
-        return f"move {name} to the trash" if len(self.paths) == 1 else f"move {len(self.paths)} files to the trash"
+        return (
+            f"move {name} to the trash"
+            if len(self.paths) == 1
+            else f"move {len(self.paths)} files to the trash"
+        )
 
     def preview(self) -> tuple[str, ...]:
         return tuple(f"mv {path} /tmp/" for path in self.paths)
@@ -61,9 +65,11 @@ class PutBack(Action):
         return all(facts.host.stat(kept, follow=False) is None for kept, _ in self.pairs)
 
     def blocked(self, facts: Facts) -> str | None:
-        """Refuse where something stands at the old place, unless Python wrote it again by itself."""
+        """Refuse where something stands at the old place, unless Python wrote it again."""
         for _, original in self.pairs:
-            if facts.host.stat(original, follow=False) is not None and not original.endswith(".pyc"):
+            if facts.host.stat(original, follow=False) is not None and not original.endswith(
+                ".pyc"
+            ):
                 return f"{original} is there again; it would be overwritten"
         return None
 
@@ -81,7 +87,7 @@ class PutBack(Action):
 
 @dataclass(frozen=True, slots=True)
 class SwapBack(Action):
-    """Return a directory that was replaced: the present one goes to the trash, the kept one takes its name."""
+    """Return a directory that was replaced; the present one goes to the trash."""
 
     risk: ClassVar[Risk] = Risk.DISRUPTIVE
     layer: ClassVar[Layer] = Layer.ENVIRONMENT
@@ -98,12 +104,43 @@ class SwapBack(Action):
     def settled(self, facts: Facts) -> bool:
         return facts.host.stat(self.kept) is None
 
+    def blocked(self, facts: Facts) -> str | None:
+        """Refuse where something was installed or removed after the step that this takes back."""
+        try:
+            then = facts.host.read(f"{self.kept}.after").decode("utf-8", "surrogateescape")
+        except FileNotFoundError:
+            return None
+        now = listing(facts.host, self.original)
+        changed = sorted(set(then.splitlines()) ^ set(now.splitlines()))
+        if changed:
+            return f"{self.original} was changed since: {', '.join(changed[:4])}"
+        return None
+
+    def inverse(self, facts: Facts, keep: Keep) -> Action:
+        return SwapBack(self._replaced(keep), self.original)
+
     def apply(self, host: Host, keep: Keep) -> None:
-        swap(host, self.kept, self.original, f"{keep.trash}/replaced-{Path(self.original).name}")
+        """Do nothing when there is no complete kept one: then nothing was changed either."""
+        if host.stat(self.kept) is None:
+            return
+        swap(host, self.kept, self.original, self._replaced(keep))
+
+    def _replaced(self, keep: Keep) -> str:
+        return f"{keep.trash}/replaced-{Path(self.original).name}"
+
+
+def listing(host: Host, prefix: str) -> str:
+    """Return the metadata directories of an environment, a line each: what is installed in it."""
+    found = []
+    for lib in host.names(f"{prefix}/lib"):
+        site = f"{prefix}/lib/{lib}/site-packages"
+        names = host.names(site) if host.stat(site) else ()
+        found += [each for each in names if each.endswith((".dist-info", ".egg-info"))]
+    return "\n".join(found)
 
 
 def swap(host: Host, incoming: str, place: str, outgoing: str) -> None:
-    """Put `incoming` at `place`; what stood there goes to `outgoing`. All by rename; a failed second one is taken back."""
+    """Put `incoming` at `place` by renames; what stood there goes to `outgoing`."""
     hide(host, Path(outgoing).parent)
     there = host.stat(place, follow=False) is not None
     if there:

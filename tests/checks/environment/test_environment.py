@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 @pytest.fixture
 def installed(site: Site) -> Site:
     """The site with an environment of its own that holds six 1.16.0 and borrows the rest."""
-    subprocess.run([find_uv_bin(), "venv", "-q", "--python", sys.executable, ".venv"], cwd=site.root, check=True)
+    subprocess.run(
+        [find_uv_bin(), "venv", "-q", "--python", sys.executable, ".venv"],
+        cwd=site.root,
+        check=True,
+    )
     borrowed = next(Path(path) for path in sys.path if path.endswith("site-packages"))
     own = next((site.root / ".venv/lib").glob("python*/site-packages"))
     (own / "borrowed.pth").write_text(f"{borrowed}\n")
@@ -40,10 +45,16 @@ def six(site: Site) -> str:
 
 def content(site: Site) -> dict[str, bytes]:
     root = site.root / ".venv"
-    return {str(path): path.read_bytes() for path in root.rglob("*") if path.is_file() and not path.is_symlink()}
+    return {
+        str(path): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    }
 
 
-def test_package_outside_the_locked_range_is_installed_and_comes_back_by_undo(installed: Site) -> None:
+def test_package_outside_the_locked_range_is_installed_and_comes_back_by_undo(
+    installed: Site,
+) -> None:
     assert installed.codes() == []
     installed.write("requirements.txt", "six==1.17.0\n")
     before = content(installed)
@@ -114,7 +125,10 @@ def _serve(site: Site) -> subprocess.Popen[bytes]:
 
 def test_installed_copy_that_differs_is_replaced_by_an_editable(installed: Site) -> None:
     build = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
-    installed.write("pyproject.toml", f'{build}[project]\nname = "site-app"\nversion = "1"\n[tool.setuptools]\npackages = ["app"]\n')
+    installed.write(
+        "pyproject.toml",
+        f'{build}[project]\nname = "site-app"\nversion = "1"\n[tool.setuptools]\npackages = ["app"]\n',
+    )
     install(installed, str(installed.root))
     assert installed.codes() == []
     installed.write("app/words.py", 'GREETING = "two"\n')
@@ -151,3 +165,76 @@ version = "0.1"
     assert installed.codes() == []
     installed.write("uv.lock", lock.replace("VERSION", "1.17.0"))
     assert installed.codes() == ["ENV001"]
+
+
+def test_mapped_file_of_the_former_package_is_proof(installed: Site) -> None:
+    """Also after an undo, when every RECORD is older than the process."""
+    install(installed, "markupsafe==2.1.5")
+    installed.write("requirements.txt", "six>=1.16\nmarkupsafe==2.1.5\n")
+    installed.write("app/words.py", "import markupsafe._speedups\nGREETING = 'one'\n")
+    _serve(installed)
+    assert installed.codes() == []
+    installed.old()
+    installed.write("requirements.txt", "six>=1.16\nmarkupsafe==3.0.2\n")
+    done = installed.unstale("fix", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert installed.check()["verdict"] == "fresh"
+    assert installed.unstale("undo", "--yes").returncode == 0
+    found = {each["code"]: each for each in installed.check()["findings"]}
+    assert set(found) == {"ENV001", "ENV008"}
+    assert found["ENV008"]["proven"] is True
+    assert "_speedups" in found["ENV008"]["because"]
+
+
+def test_metadata_that_was_only_linked_or_rewritten_by_nobody_is_fresh(installed: Site) -> None:
+    _serve(installed)
+    installed.old()
+    for record in installed.root.glob(".venv/lib/python*/site-packages/*.dist-info/RECORD"):
+        os.link(record, installed.root / "linked")
+        record.chmod(0o600)
+        (installed.root / "linked").unlink()
+    installed.write("requirements.txt", "six==0.0.1.dev999\n")
+    assert installed.unstale("fix", "--yes").returncode == 1
+    assert installed.codes() == ["ENV001"]
+
+
+def test_undo_is_refused_when_something_else_was_installed_since(installed: Site) -> None:
+    installed.write("requirements.txt", "six==1.17.0\n")
+    assert installed.unstale("fix", "--yes").returncode == 0
+    install(installed, "markupsafe==3.0.2")
+    before = content(installed)
+    done = installed.unstale("undo", "--yes")
+    assert done.returncode == 2
+    assert "markupsafe" in (done.stdout + done.stderr).lower()
+    assert content(installed) == before
+
+
+def test_environment_behind_a_link_is_refused_and_unchanged(installed: Site) -> None:
+    (installed.root / ".venv").rename(installed.root / "real")
+    (installed.root / ".venv").symlink_to("real")
+    installed.write("requirements.txt", "six==1.17.0\n")
+    assert installed.unstale("fix", "--yes").returncode != 0
+    assert six(installed) == "1.16.0"
+    assert (installed.root / ".venv").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["uv.lock", "poetry.lock"])
+def test_locks_of_projects_are_installed_without_dev_tools(installed: Site, name: str) -> None:
+    (installed.root / "requirements.txt").unlink()
+    install(installed, "markupsafe==2.1.5")
+    need = '[project]\nname = "site-app"\nversion = "1"\nrequires-python = ">=3.11"\n'
+    need += 'dependencies = ["six==1.17.0"]\n[dependency-groups]\ndev = ["markupsafe==3.0.2"]\n'
+    installed.write("pyproject.toml", need)
+    if name == "uv.lock":
+        subprocess.run([find_uv_bin(), "lock", "-q"], cwd=installed.root, check=True)
+    else:
+        package = '[[package]]\nname = "six"\nversion = "1.17.0"\ngroups = ["main"]\n'
+        installed.write(name, package + "optional = false\n")
+    before = content(installed)
+    assert installed.codes() == ["ENV001"]
+    done = installed.unstale("fix", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert six(installed) == "1.17.0"
+    assert list(installed.root.glob(".venv/lib/*/site-packages/[mM]arkup[sS]afe-2.1.5.dist-info"))
+    assert installed.unstale("undo", "--yes").returncode == 0
+    assert content(installed) == before

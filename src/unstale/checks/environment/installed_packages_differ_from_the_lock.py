@@ -9,7 +9,7 @@ from unstale.actions.environment import SyncEnvironment
 from unstale.check import check
 from unstale.facts.environment import Environments
 from unstale.facts.locks import Locks
-from unstale.facts.requirements import unmet
+from unstale.facts.requirements import Unmet, unmet
 from unstale.finding import Finding, Fresh
 from unstale.layer import Layer
 
@@ -21,11 +21,14 @@ from unstale.layer import Layer
     since="0.1",
     fix=SyncEnvironment,
 )
-def installed_packages_differ_from_the_lock(environments: Environments, locks: Locks) -> Iterator[Finding | Fresh]:
-    """A package that the lock names is missing, or is there in a version that the lock does not allow.
+def installed_packages_differ_from_the_lock(
+    environments: Environments, locks: Locks
+) -> Iterator[Finding | Fresh]:
+    """A package that the lock names is missing, or is there in another version.
 
     What it proves
-    The environment's dist-info against the lock, for the environment's own Python and this platform.
+    The environment's dist-info against the lock, for the environment's own Python and this
+    platform.
 
     Why it matters
     The app runs, or fails, with code that nobody tested together.
@@ -34,14 +37,16 @@ def installed_packages_differ_from_the_lock(environments: Environments, locks: L
     A pulled lock without an install, or an install by hand.
 
     How it is seen
-    requirements.txt (ranges too), uv.lock, pylock.toml or poetry.lock; markers evaluated for the target.
+    requirements.txt (ranges too), uv.lock, pylock.toml or poetry.lock; markers evaluated for the
+    target.
 
     What is not flagged
-    Packages that the lock does not name; dev groups and extras; other platforms' packages; a local label such as
-    +cpu; a lock with only a new time; paths and URLs, which name no version.
+    Packages that the lock does not name; dev groups and extras; other platforms' packages; a local
+    label such as +cpu; a lock with only a new time; paths and URLs, which name no version.
 
     Fix, risk and undo
-    Install the difference with uv; nothing is removed. The former environment is kept whole, undo swaps it back.
+    Install the difference with uv; nothing is removed. The former environment is kept whole, undo
+    swaps it back.
     """
     for locked in locks.locks:
         left = unmet(locked, environments)
@@ -59,7 +64,14 @@ def installed_packages_differ_from_the_lock(environments: Environments, locks: L
             f"{len(left)} of {len(locked.wanted)} packages differ from {name}",
             want=locks.shows(asked, locked.path),
             have=environments.shows(shown, have_from),
-            fix=SyncEnvironment(locked.prefix, locked.path),
+            fix=SyncEnvironment(locked.prefix, locked.path, _pins(name, left)),
             paths=(locked.path,),
             explains=frozenset({f"environment:{locked.prefix}"}),
         )
+
+
+def _pins(name: str, left: tuple[Unmet, ...]) -> tuple[str, ...]:
+    """Return what differs where uv cannot read the lock itself."""
+    if name != "poetry.lock":
+        return ()
+    return tuple(f"{each.name}{each.specifier}" for each, _ in left)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 from unstale.actions.process import Restart
 from unstale.check import check
+from unstale.evidence import Evidence
 from unstale.facts.app_processes import AppProcess, AppProcesses
 from unstale.facts.distributions import Distribution
 from unstale.facts.environment import Environments
+from unstale.facts.libraries import ReplacedLibraries
 from unstale.finding import Finding, Fresh
 from unstale.layer import Layer
 
@@ -24,77 +27,81 @@ MARGIN = timedelta(seconds=2)
     fix=Restart,
 )
 def process_predates_its_packages(
-    processes: AppProcesses, environments: Environments
+    processes: AppProcesses, environments: Environments, libraries: ReplacedLibraries
 ) -> Iterator[Finding | Fresh]:
     """A package was installed under a running process, which keeps the former one in memory.
 
     What it proves
-    The RECORD of an installed distribution was written after the process began, in the environment
-    that it runs in.
+    A RECORD in the process's environment was written after the process began; or the process maps a
+    compiled module that the environment holds no longer.
 
     Why it matters
-    Old modules in memory import new files lazily: odd AttributeErrors, or a security fix that is
-    not live.
+    Old modules import new files: odd AttributeErrors, or a security fix that is not live.
 
     How it gets this way
-    `pip install -U` or `uv sync` without a restart.
+    `pip install -U`, `uv sync` or an environment that was put back, without a restart.
 
     How it is seen
-    The inode change time of each dist-info/RECORD, which an installer cannot set, against the
-    process's start. Whether the process ever imported that package is not known: the finding says
-    "likely".
+    Both times of each RECORD, its last file to be written, against the start; /proc/PID/maps.
+    Only a mapped file proves that the process loaded the package; else the finding says "likely".
 
     What is not flagged
-    Bytecode written later, environments of other processes, installs that finished before the
-    start.
+    Bytecode written later; metadata that a link or chmod touched; other environments' processes;
+    installs that ended before the start. A --reload server is: it does not watch its packages.
 
     Fix, risk and undo
     Restart as it was started. Open requests are cut; no undo.
     """
     for process in processes.loading_code():
-        environment = next(
-            (each for each in environments.environments if each.prefix == process.prefix), None
-        )
+        mine = (each for each in environments.environments if each.prefix == process.prefix)
+        environment = next(mine, None)
         if environment is None:
             continue
-        newer = [
-            each
-            for each in environment.distributions
-            if each.written_at > process.started_at + MARGIN
-        ]
-        source = f"find {environment.site} -name RECORD -newerct '{process.started_at:%Y-%m-%d %H:%M:%S} UTC'"
-        have = processes.shows(
-            f"started {process.started_at:%Y-%m-%d %H:%M:%S} UTC", f"ps -o lstart= -p {process.pid}"
-        )
-        if not newer:
-            yield Fresh(
-                process.subject, environments.shows("no package written since", source), have
-            )
-            continue
-        yield _finding(processes, environments, process, newer, source)
+        since = process.started_at + MARGIN
+        newer = [each for each in environment.distributions if each.written_at > since]
+        gone = libraries.of(process.pid)
+        last = max((each.written_at for each in newer), default=None)
+        words = f"written {last:%Y-%m-%d %H:%M:%S} UTC" if last else _words(gone)
+        began = f"{process.started_at:%Y-%m-%d %H:%M:%S} UTC"
+        want = environments.shows(words, f"find {environment.site} -name RECORD -newermt '{began}'")
+        have = processes.shows(f"started {began}", f"ps -o lstart= -p {process.pid}")
+        if gone:
+            maps = f"grep -E 'deleted|trash' /proc/{process.pid}/maps"
+            have = libraries.shows(f"maps {Path(gone[0]).name}, which is gone", maps)
+        if newer or gone:
+            yield _finding(processes, process, _names(newer, gone), want, have, proven=bool(gone))
+        else:
+            yield Fresh(process.subject, want, have)
+
+
+def _words(gone: tuple[str, ...]) -> str:
+    return "every mapped file is there" if gone else "no package written since"
+
+
+def _names(newer: list[Distribution], gone: tuple[str, ...]) -> str:
+    names = [f"{each.name} {each.version}" for each in newer] or [Path(each).name for each in gone]
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""  # noqa: PLR2004 - fits a line
+    return f"{', '.join(names[:4])}{more}: {'installed' if newer else 'replaced'} while it ran"
 
 
 def _finding(
     processes: AppProcesses,
-    environments: Environments,
     process: AppProcess,
-    newer: list[Distribution],
-    source: str,
+    because: str,
+    want: Evidence,
+    have: Evidence,
+    *,
+    proven: bool,
 ) -> Finding:
-    leader = next((each for each in processes.processes if each.pid == process.leader), process)
-    names = ", ".join(f"{each.name} {each.version}" for each in newer[:4])
-    more = f" and {len(newer) - 4} more" if len(newer) > 4 else ""  # noqa: PLR2004 - fits a line
+    leader = next((one for one in processes.processes if one.pid == process.leader), process)
+    restart = Restart(leader.pid, leader.ticks, leader.command)
     return Finding(
         process.subject,
-        f"{names}{more}: installed while it ran",
-        want=environments.shows(
-            f"written {max(each.written_at for each in newer):%Y-%m-%d %H:%M:%S} UTC", source
-        ),
-        have=processes.shows(
-            f"started {process.started_at:%Y-%m-%d %H:%M:%S} UTC", f"ps -o lstart= -p {process.pid}"
-        ),
-        fix=Restart(leader.pid, leader.ticks, leader.command) if process.role != "orphan" else None,
-        proven=False,
+        because,
+        want=want,
+        have=have,
+        fix=restart if process.role != "orphan" else None,
+        proven=proven,
         pids=(process.pid,),
         ports=leader.ports,
         touches=frozenset({f"pid:{process.pid}", f"environment:{process.prefix}"}),
