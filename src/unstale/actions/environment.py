@@ -147,4 +147,4 @@ def _install(host: Host, keep: Keep, prefix: str, words: tuple[str, ...], cwd: s
 
 
 def _no_network(text: str) -> bool:
-    return any(words in text for words in ("Failed to fetch", "Could not connect", "dns error"))
+    return any(words in text for words in ("error sending request", "Failed to fetch", "dns error"))

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
+from unstale.errors import Unavailable
 from unstale.fact import Fact, Facts
 from unstale.facts.distributions import Distribution
 from unstale.facts.environment import Environment, Environments
+from unstale.facts.git import QUIET
 from unstale.host import Host
 from unstale.layer import Layer
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A distribution installed from a directory of the project; `differing` are paths inside."""
+    """A distribution installed from a directory of the project; `differing` are paths inside it.
+
+    `place` is the directory of `source` that its modules start from; `ours`: the environment is
+    the project's own, so that it may be installed into.
+    """
 
     name: str
     prefix: str
     source: str
+    place: str
     site: str
     compared: int
     differing: tuple[str, ...]
+    ours: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledCopies(Fact):
-    """Every non-editable install of the project's own code."""
+    """Every non-editable install of the project's own code that has a module in the checkout."""
 
     layer = Layer.BYTECODE
 
@@ -37,31 +45,56 @@ class InstalledCopies(Fact):
     @classmethod
     def gather(cls, facts: Facts) -> InstalledCopies:
         found = [
-            _copy(facts.host, environment, each, each.local)
+            copy
             for environment in facts.get(Environments).environments
             for each in environment.distributions
             if each.local is not None and not each.editable and facts.project.contains(each.local)
+            if (copy := _copy(facts, environment, each, each.local)).compared
         ]
         return cls(seen_at=facts.host.now(), copies=tuple(found))
 
 
-def _copy(host: Host, environment: Environment, installed: Distribution, source: str) -> Copy:
-    record = host.read(f"{installed.path}/RECORD").decode("utf-8", "replace")
-    names = [
-        line.split(",")[0] for line in record.splitlines() if line.split(",")[0].endswith(".py")
+def _copy(facts: Facts, environment: Environment, installed: Distribution, source: str) -> Copy:
+    host = facts.host
+    text = host.read(f"{installed.path}/RECORD").decode("utf-8", "replace")
+    names = [row[0] for row in csv.reader(text.splitlines()) if row and row[0].endswith(".py")]
+    places = [_pairs(host, names, place) for place in (f"{source}/src", source)]
+    place, pairs = max(places, key=lambda each: len(each[1]))
+    differing = [
+        theirs
+        for name, theirs in pairs
+        if _digest(host, theirs) != _digest(host, f"{environment.site}/{name}")
     ]
-    differing, compared = [], 0
-    for name in names:
-        for place in (source, f"{source}/src"):
-            theirs = _digest(host, f"{place}/{name}")
-            if theirs is not None:
-                compared += 1
-                if theirs != _digest(host, f"{environment.site}/{name}"):
-                    differing.append(str(Path(f"{place}/{name}").relative_to(source)))
-                break
+    generated = _ignored(host, source, differing)
     return Copy(
-        installed.name, environment.prefix, source, environment.site, compared, tuple(differing)
+        name=installed.name,
+        prefix=environment.prefix,
+        source=source,
+        place=place,
+        site=environment.site,
+        compared=len(pairs),
+        differing=tuple(
+            each.removeprefix(f"{source}/") for each in differing if each not in generated
+        ),
+        ours=facts.project.contains(environment.prefix),
     )
+
+
+def _pairs(host: Host, names: list[str], place: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return (name in RECORD, path in the checkout) of the modules that the place has."""
+    paths = [(name, f"{place}/{name}") for name in names]
+    return place, [pair for pair in paths if host.stat(pair[1]) is not None]
+
+
+def _ignored(host: Host, source: str, paths: list[str]) -> frozenset[str]:
+    """Return what git ignores: a build wrote it (a version module), so it is no source."""
+    if not paths:
+        return frozenset()
+    with suppress(Unavailable):
+        argv = ("git", "-C", source, "check-ignore", "-z", "--stdin")
+        done = host.run(argv, env=QUIET, stdin="\0".join(paths))
+        return frozenset(done.out.split("\0"))
+    return frozenset()
 
 
 def _digest(host: Host, path: str) -> str | None:

@@ -238,3 +238,37 @@ def test_locks_of_projects_are_installed_without_dev_tools(installed: Site, name
     assert list(installed.root.glob(".venv/lib/*/site-packages/[mM]arkup[sS]afe-2.1.5.dist-info"))
     assert installed.unstale("undo", "--yes").returncode == 0
     assert content(installed) == before
+
+
+BUILD = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "site-app"
+version = "1"
+[tool.setuptools]
+packages = ["app"]
+"""
+
+
+def test_copy_that_the_server_passes_over_is_a_risk(installed: Site) -> None:
+    installed.write("pyproject.toml", BUILD)
+    install(installed, str(installed.root))
+    installed.write("app/words.py", 'GREETING = "two"\n')
+    _serve(installed)
+    assert installed.answer() == {"hello": "two"}
+    assert installed.codes() == []
+    assert installed.codes(severity="risk") == ["PYC005"]
+
+
+def test_file_that_the_build_wrote_is_no_source(installed: Site) -> None:
+    installed.write("pyproject.toml", BUILD)
+    installed.write(
+        ".gitignore", "__pycache__/\n.venv/\n.unstale/\nbuild/\n*.egg-info/\n_version.py\n"
+    )
+    installed.write("app/_version.py", "VERSION = 1\n")
+    install(installed, str(installed.root))
+    installed.write("app/_version.py", "VERSION = 2\n")
+    assert installed.codes() == []
+    assert installed.codes(severity="risk") == []

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from unstale.action import Edit
 from unstale.actions.environment import Reinstall
 from unstale.check import check
-from unstale.facts.installed_copies import InstalledCopies
+from unstale.facts.app_processes import AppProcesses
+from unstale.facts.installed_copies import Copy, InstalledCopies
 from unstale.finding import Finding, Fresh
-from unstale.layer import Layer
+from unstale.layer import Layer, Severity
+
+# these put the working directory before site-packages on sys.path
+_CWD_FIRST = frozenset(("uvicorn", "gunicorn", "hypercorn", "flask", "daphne"))
 
 
 @check(
@@ -18,7 +23,9 @@ from unstale.layer import Layer
     since="0.1",
     fix=Reinstall,
 )
-def installed_copy_hides_the_checkout(copies: InstalledCopies) -> Iterator[Finding | Fresh]:
+def installed_copy_hides_the_checkout(
+    copies: InstalledCopies, processes: AppProcesses | None
+) -> Iterator[Finding | Fresh]:
     """The environment holds a copy of this project's package that differs from the checkout.
 
     What it proves
@@ -35,11 +42,13 @@ def installed_copy_hides_the_checkout(copies: InstalledCopies) -> Iterator[Findi
     The SHA-256 of each .py in the copy's RECORD against the file in the checkout.
 
     What is not flagged
-    Editable installs; copies whose files are all equal (an image that installs on purpose);
-    generated files.
+    Editable installs; copies whose files are all equal (an image that installs on purpose); files
+    that git ignores, because a build wrote them. A risk only: a copy that a running server passes
+    over, because it was started in the checkout, which comes first on its path.
 
     Fix, risk and undo
-    Install it again as an editable. The former environment is kept whole, undo swaps it back.
+    Install it again as an editable; the former environment is kept whole, undo swaps it back.
+    Manual where the environment lies outside of the project.
     """
     for copy in copies.copies:
         subject = f"{copy.name} in {copy.prefix}"
@@ -47,18 +56,28 @@ def installed_copy_hides_the_checkout(copies: InstalledCopies) -> Iterator[Findi
         if not copy.differing:
             yield Fresh(subject, want, copies.shows(want.value, copy.site))
             continue
-        first = copy.differing[0]
+        first, more = copy.differing[0], len(copy.differing) - 1
+        package = f"{copy.source}/{first}".removeprefix(f"{copy.place}/").partition("/")[0]
+        install = Reinstall(copy.prefix, copy.source, copy.name)
         yield Finding(
             subject,
-            f"{first} and {len(copy.differing) - 1} more differ"
-            if len(copy.differing) > 1
-            else f"{first} differs",
+            f"{first} and {more} more differ" if more else f"{first} differs",
             want=want,
             have=copies.shows(
                 f"{len(copy.differing)} of {copy.compared} modules differ",
-                f"diff -r {copy.source} {copy.site}/{first.removeprefix('src/').partition('/')[0]}",
+                f"diff -r -x __pycache__ {copy.place}/{package} {copy.site}/{package}",
             ),
-            fix=Reinstall(copy.prefix, copy.source, copy.name),
+            fix=install if copy.ours else Edit(install.title(), install.preview()),
+            severity=Severity.RISK if _passed_over(copy, processes) else Severity.STALE,
             paths=tuple(f"{copy.source}/{name}" for name in copy.differing),
             explains=frozenset({f"environment:{copy.prefix}"}),
         )
+
+
+def _passed_over(copy: Copy, processes: AppProcesses | None) -> bool:
+    """Return whether every server of that environment imports the checkout."""
+    servers = processes.of("server") if processes is not None else ()
+    mine = [each for each in servers if each.prefix == copy.prefix]
+    return bool(mine) and all(
+        each.cwd == copy.place and each.program in _CWD_FIRST for each in mine
+    )
