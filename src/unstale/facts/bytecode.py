@@ -9,6 +9,7 @@ from unstale.fact import Fact, Facts
 from unstale.facts.compiled import compared
 from unstale.facts.environment import Environment, Environments
 from unstale.facts.files import Tree, compiled_tree
+from unstale.facts.leftovers import Orphan, orphans, sourceless
 from unstale.host import Entry, Host
 from unstale.layer import Layer
 
@@ -30,28 +31,44 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bytecode(Fact):
-    """The project's own .pyc files that its Python would load: how many, and those in doubt."""
+    """The back ends' own bytecode that their Pythons would load.
+
+    `checked` headers were read, `suspects` are those in doubt; `sourceless` modules and `orphans`
+    outlived their sources.
+    """
 
     layer = Layer.BYTECODE
 
     checked: int
+    backends: tuple[str, ...]
     suspects: tuple[Compiled, ...]
+    sourceless: tuple[str, ...]
+    orphans: tuple[Orphan, ...]
 
     @classmethod
     def gather(cls, facts: Facts) -> Bytecode:
         if not facts.project.backends:
             raise Absent(what="no Python", why="no back end here", next="Nothing to do.")
-        checked, suspects = 0, list[Compiled]()
+        host, checked = facts.host, 0
+        roots, suspects = list[str](), list[Compiled]()
+        alone, empty = list[str](), list[Orphan]()
         for environment in facts.get(Environments).environments:
-            pairs = _pairs(compiled_tree(facts.host, environment.backend), environment.tag)
+            tree = compiled_tree(host, environment.backend)
+            roots.append(tree.root)
+            pairs = _pairs(tree, environment.tag)
             checked += len(pairs)
-            doubtful = tuple(
-                (source, pyc)
-                for source, written, pyc, kept in pairs
-                if _doubtful(facts.host, written, pyc, kept)
-            )
-            suspects += _compared(facts.host, environment, doubtful)
-        return cls(seen_at=facts.host.now(), checked=checked, suspects=tuple(suspects))
+            doubtful = ((each[0], each[2]) for each in pairs if _doubtful(host, *each[1:]))
+            suspects += _compared(host, environment, tuple(doubtful))
+            alone += sourceless(host, tree, environment.tag)
+            empty += orphans(host, tree, environment.site)
+        return cls(
+            seen_at=host.now(),
+            checked=checked,
+            backends=tuple(roots),
+            suspects=tuple(suspects),
+            sourceless=tuple(alone),
+            orphans=tuple(empty),
+        )
 
     def summary(self) -> str:
         hidden = any(each.verdict == "differs" for each in self.suspects)

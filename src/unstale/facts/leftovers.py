@@ -7,14 +7,11 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
-from unstale.errors import Absent, Unavailable
-from unstale.fact import Fact, Facts
-from unstale.facts.environment import Environments
-from unstale.facts.files import Tree, compiled_tree
+from unstale.errors import Unavailable
+from unstale.facts.files import Tree
 from unstale.facts.git import QUIET
 from unstale.facts.import_names import imported, module
 from unstale.host import Host
-from unstale.layer import Layer
 
 # CPython's Include/internal/pycore_magic_number.h: the number of each minor version's releases
 _MAGIC = {
@@ -44,35 +41,7 @@ class Orphan:
     importers: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leftovers(Fact):
-    """Sourceless .pyc files and orphan directories on the back ends' import path."""
-
-    layer = Layer.BYTECODE
-
-    backends: tuple[str, ...]
-    sourceless: tuple[str, ...]
-    orphans: tuple[Orphan, ...]
-
-    @classmethod
-    def gather(cls, facts: Facts) -> Leftovers:
-        if not facts.project.backends:
-            raise Absent(what="no Python", why="no back end here", next="Nothing to do.")
-        sourceless, orphans, seen = list[str](), list[Orphan](), list[str]()
-        for environment in facts.get(Environments).environments:
-            tree = compiled_tree(facts.host, environment.backend)
-            seen.append(tree.root)
-            sourceless += _sourceless(facts.host, tree, environment.tag)
-            orphans += _orphans(facts.host, tree, environment.site)
-        return cls(
-            seen_at=facts.host.now(),
-            backends=tuple(seen),
-            sourceless=tuple(sourceless),
-            orphans=tuple(orphans),
-        )
-
-
-def _sourceless(host: Host, tree: Tree, tag: str) -> list[str]:
+def sourceless(host: Host, tree: Tree, tag: str) -> list[str]:
     """Return each importable .pyc outside __pycache__ without its source.
 
     Left out, as somebody ships them so: tracked by git, or no source at all beside them.
@@ -111,7 +80,7 @@ def _tracked(host: Host, root: str, paths: list[str]) -> frozenset[str]:
     return frozenset()
 
 
-def _orphans(host: Host, tree: Tree, site: str) -> list[Orphan]:
+def orphans(host: Host, tree: Tree, site: str) -> list[Orphan]:
     """Return the topmost directories that hold nothing but cached bytecode and can be imported."""
     bare = _bare(tree)
     found = [

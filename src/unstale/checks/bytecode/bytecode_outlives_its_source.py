@@ -7,7 +7,7 @@ from pathlib import Path
 
 from unstale.actions.files import MoveToTrash
 from unstale.check import check
-from unstale.facts.leftovers import Leftovers
+from unstale.facts.bytecode import Bytecode
 from unstale.finding import Finding, Fresh
 from unstale.layer import Layer
 
@@ -19,7 +19,7 @@ from unstale.layer import Layer
     since="0.1",
     fix=MoveToTrash,
 )
-def bytecode_outlives_its_source(leftovers: Leftovers) -> Iterator[Finding | Fresh]:
+def bytecode_outlives_its_source(bytecode: Bytecode) -> Iterator[Finding | Fresh]:
     """A .pyc beside a deleted source is still imported.
 
     What it proves
@@ -44,19 +44,19 @@ def bytecode_outlives_its_source(leftovers: Leftovers) -> Iterator[Finding | Fre
     Fix, risk and undo
     Move it to the trash. Safe; undo puts it back.
     """
-    for path in leftovers.sourceless:
+    for path in bytecode.sourceless:
         source = path[:-1]
         yield Finding(
             f"{Path(path).name} in {Path(path).parent}",
             f"{Path(source).name} was deleted, and Python still imports its bytecode",
-            want=leftovers.shows("no such module", f"ls {source}"),
-            have=leftovers.shows("a module that imports", f"xxd -l 16 {path}"),
+            want=bytecode.shows("no such module", f"ls {source}"),
+            have=bytecode.shows("a module that imports", f"xxd -l 16 {path}"),
             fix=MoveToTrash((path,)),
             paths=(path,),
         )
-    for root in leftovers.backends:
-        if not any(path.startswith(f"{root}/") for path in leftovers.sourceless):
-            proof = leftovers.shows(
+    for root in bytecode.backends:
+        if not any(path.startswith(f"{root}/") for path in bytecode.sourceless):
+            proof = bytecode.shows(
                 "every .pyc that imports has its source", f"find {root} -name '*.pyc'"
             )
             yield Fresh(f"modules of {root}", proof, proof)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from unstale.actions.files import MoveToTrash
 from unstale.check import check
-from unstale.facts.leftovers import Leftovers
+from unstale.facts.bytecode import Bytecode
 from unstale.finding import Finding, Fresh
 from unstale.layer import Layer, Severity
 
@@ -18,7 +18,7 @@ from unstale.layer import Layer, Severity
     since="0.1",
     fix=MoveToTrash,
 )
-def leftover_directory_imports_as_a_package(leftovers: Leftovers) -> Iterator[Finding | Fresh]:
+def leftover_directory_imports_as_a_package(bytecode: Bytecode) -> Iterator[Finding | Fresh]:
     """A package was deleted, its directory was not: importing it succeeds and gives nothing.
 
     What it proves
@@ -42,21 +42,21 @@ def leftover_directory_imports_as_a_package(leftovers: Leftovers) -> Iterator[Fi
     Fix, risk and undo
     Move the directory to the trash. Safe; undo puts it back.
     """
-    for orphan in leftovers.orphans:
+    for orphan in bytecode.orphans:
         name = orphan.name
         by = f"{orphan.importers[0]} imports it" if orphan.importers else "no source needs it now"
         yield Finding(
             f"directory {orphan.path}",
             f"only bytecode is left in {name}, which still imports as a package; {by}",
-            want=leftovers.shows("no such package", f"ls {orphan.path}/*.py"),
-            have=leftovers.shows("only __pycache__", f"find {orphan.path}"),
+            want=bytecode.shows("no such package", f"ls {orphan.path}/*.py"),
+            have=bytecode.shows("only __pycache__", f"find {orphan.path}"),
             fix=MoveToTrash((orphan.path,)),
             severity=Severity.STALE if orphan.importers else Severity.RISK,
             paths=(orphan.path,),
         )
-    for root in leftovers.backends:
-        if not any(orphan.path.startswith(f"{root}/") for orphan in leftovers.orphans):
-            proof = leftovers.shows(
+    for root in bytecode.backends:
+        if not any(orphan.path.startswith(f"{root}/") for orphan in bytecode.orphans):
+            proof = bytecode.shows(
                 "every package holds more than bytecode", f"find {root} -name __pycache__"
             )
             yield Fresh(f"packages of {root}", proof, proof)
