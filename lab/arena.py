@@ -22,7 +22,9 @@ from typing import Any
 from uv import find_uv_bin
 
 REPOSITORY = Path(__file__).parent.parent
-_LEFT_OUT = shutil.ignore_patterns(".venv", "node_modules", "dist", "__pycache__", "*.db*", ".env", "*.tsbuildinfo")
+_LEFT_OUT = shutil.ignore_patterns(
+    ".venv", "node_modules", "dist", "__pycache__", "*.db*", ".env", "*.tsbuildinfo"
+)
 _OURS = ("PYTHON", "VIRTUAL_ENV", "UV_", "npm_", "MAKE", "MFLAGS", "COV_")
 
 
@@ -58,7 +60,9 @@ class Arena:
         shutil.copytree(REPOSITORY / "examples/ai_exchange", self.root, ignore=_LEFT_OUT)
         key = f"SECRET_KEY={secrets.token_urlsafe(48)}\nDATABASE_URL=sqlite:///./ai_exchange.db\n"
         (self.backend / ".env").write_text(key)
-        ignored = ".venv/\nnode_modules/\ndist/\n__pycache__/\n*.db*\n.env\n.unstale/\n*.tsbuildinfo\n"
+        ignored = (
+            ".venv/\nnode_modules/\ndist/\n__pycache__/\n*.db*\n.env\n.unstale/\n*.tsbuildinfo\n"
+        )
         (self.root / ".gitignore").write_text(ignored)
         self.run(find_uv_bin(), "venv", "-q", "--python", sys.executable, ".venv", cwd=self.backend)
         self.install("--require-hashes", "-r", "requirements.txt")
@@ -87,7 +91,9 @@ class Arena:
 
     def run(self, *argv: str, cwd: Path) -> str:
         """Run a command to its end; raise with its words when it fails."""
-        done = subprocess.run(argv, cwd=cwd, env=self.environ(), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            argv, cwd=cwd, env=self.environ(), capture_output=True, text=True, check=False
+        )
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(argv[:4])} failed in {cwd}:\n{done.stdout}{done.stderr}")
         return done.stdout
@@ -95,11 +101,24 @@ class Arena:
     def environ(self) -> dict[str, str]:
         """Return our environment without what belongs to our own Python, npm or make."""
         env = {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
-        return {**env, "XDG_STATE_HOME": str(self.scratch / "state"), "NO_COLOR": "1", "COLUMNS": "100"}
+        return {
+            **env,
+            "XDG_STATE_HOME": str(self.scratch / "state"),
+            "NO_COLOR": "1",
+            "COLUMNS": "100",
+        }
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """Start the server on the arena's port and wait until it answers or ends."""
-        argv = [".venv/bin/python", "-m", "uvicorn", "app.main:app", "--port", str(self.port), *words]
+        argv = [
+            ".venv/bin/python",
+            "-m",
+            "uvicorn",
+            "app.main:app",
+            "--port",
+            str(self.port),
+            *words,
+        ]
         child = self.spawn(argv)
         wait_for(lambda: self.ask("/health").status == 200 or child.poll() is not None)
         return child
@@ -134,12 +153,20 @@ class Arena:
             return Told(0, str(error))
 
     def rows(self) -> int:
-        """Return how many rows of people, resources and the first resource's comments the app shows, or the file holds."""
+        """Return how many rows of users, resources and comments on the first one the app shows, or the file."""
         if self.ask("/api/resources").status == 200:
             meta = self.ask("/api/meta").body
-            return int(meta["members"] + meta["resources"] + self.ask("/api/resources/1/comments").body["total"])
+            return int(
+                meta["members"]
+                + meta["resources"]
+                + self.ask("/api/resources/1/comments").body["total"]
+            )
         count = "(SELECT count(*) FROM {})"
-        parts = (count.format("user"), count.format("resource"), "(SELECT count(*) FROM comment WHERE resource_id = 1)")
+        parts = (
+            count.format("user"),
+            count.format("resource"),
+            "(SELECT count(*) FROM comment WHERE resource_id = 1)",
+        )
         with closing(sqlite3.connect(self.database)) as database:
             return int(database.execute(f"SELECT {' + '.join(parts)}").fetchone()[0])
 
@@ -152,7 +179,9 @@ class Arena:
         """Run the tool as a user would."""
         argv = [sys.executable, "-m", "unstale", *words]
         cwd = root or self.root
-        return subprocess.run(argv, cwd=cwd, env=self.environ(), capture_output=True, text=True, check=False)
+        return subprocess.run(
+            argv, cwd=cwd, env=self.environ(), capture_output=True, text=True, check=False
+        )
 
     def codes(self, root: Path | None = None) -> list[str]:
         """Return the codes of what is stale, roots first."""

@@ -116,7 +116,17 @@ def _lying_route(arena: Arena) -> Row:
     (root / ".gitignore").write_text("__pycache__/\n.unstale/\n")
     for words in (("init", "-q"), ("add", "-A")):
         arena.run("git", *words, cwd=root)
-    arena.run("git", "-c", "user.name=lab", "-c", "user.email=lab@example.invalid", "commit", "-qm", "tiny", cwd=root)
+    arena.run(
+        "git",
+        "-c",
+        "user.name=lab",
+        "-c",
+        "user.email=lab@example.invalid",
+        "commit",
+        "-qm",
+        "tiny",
+        cwd=root,
+    )
     arena.stop()
     tiny = _Tiny(arena, root)
     try:
@@ -150,10 +160,22 @@ class _Tiny:
         self.child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        argv = [str(self.arena.python), "-m", "uvicorn", "app.main:app", "--port", str(self.arena.port)]
+        argv = [
+            str(self.arena.python),
+            "-m",
+            "uvicorn",
+            "app.main:app",
+            "--port",
+            str(self.arena.port),
+        ]
         with self.arena.log.open("ab") as log:
             self.child = subprocess.Popen(
-                argv, cwd=self.root, env=self.arena.environ(), stdout=log, stderr=log, start_new_session=True
+                argv,
+                cwd=self.root,
+                env=self.arena.environ(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         wait_for(lambda: self.arena.ask("/health/db").status)
 
@@ -175,7 +197,9 @@ def _patch(arena: Arena, root: Path) -> str:
 def _findings(report: str) -> str:
     """Return the report without the chain, which the first screen showed."""
     lines = report.splitlines()
-    return "\n".join(lines[next((at for at, line in enumerate(lines) if line.startswith("✗")), 0) :])
+    return "\n".join(
+        lines[next((at for at, line in enumerate(lines) if line.startswith("✗")), 0) :]
+    )
 
 
 def _title(words: str) -> None:
@@ -183,10 +207,14 @@ def _title(words: str) -> None:
 
 
 def _table(rows: list[Row]) -> None:
-    print(f"\n{'fault':<24}{'code':<9}{'found in s':>11}{'cured in s':>12}{'undo':>7}{'data lost':>11}   held")
+    print(
+        f"\n{'fault':<24}{'code':<9}{'found in s':>11}{'cured in s':>12}{'undo':>7}{'data lost':>11}   held"
+    )
     for row in rows:
         times = f"{row.found:>11.1f}{row.cured:>12.1f}" if row.code else " " * 23
-        print(f"{row.name:<24}{row.code:<9}{times}{row.undone:>7}{row.lost:>11}   {'yes' if row.held else 'NO'}")
+        print(
+            f"{row.name:<24}{row.code:<9}{times}{row.undone:>7}{row.lost:>11}   {'yes' if row.held else 'NO'}"
+        )
 
 
 if __name__ == "__main__":

@@ -77,7 +77,10 @@ def _leftover_package(arena: Arena) -> str:
 
 def _alive(arena: Arena) -> tuple[str, bool]:
     told = arena.ask("/api/resources")
-    return f"GET /api/resources → {f'HTTP {told.status}' if told.status else 'connection refused'}", told.status == 200
+    return (
+        f"GET /api/resources → {f'HTTP {told.status}' if told.status else 'connection refused'}",
+        told.status == 200,
+    )
 
 
 def _comment(arena: Arena) -> tuple[str, bool]:
@@ -116,7 +119,9 @@ def _deleted(arena: Arena) -> str:
     DELETED.words["rows"] = str(_rows(arena))
     for suffix in ("", "-wal", "-shm"):
         Path(f"{arena.database}{suffix}").unlink(missing_ok=True)
-    told = arena.ask("/api/resources/1/comments", {"body": "Written after the deletion."}, arena.sign_in())
+    told = arena.ask(
+        "/api/resources/1/comments", {"body": "Written after the deletion."}, arena.sign_in()
+    )
     return f"rm ai_exchange.db*, as the guide says; a comment written now is still answered with {told.status}"
 
 
@@ -139,11 +144,16 @@ def _missing_column(arena: Arena) -> str:
 def _schema(arena: Arena) -> tuple[str, bool]:
     time.sleep(1.1)
     told, health = arena.ask("/api/resources"), arena.ask("/health/db")
-    return f"GET /api/resources → HTTP {told.status}; /health/db says {health.body['database']}", told.status == 200
+    return (
+        f"GET /api/resources → HTTP {told.status}; /health/db says {health.body['database']}",
+        told.status == 200,
+    )
 
 
 def _not_rebuilt(arena: Arena) -> str:
-    found = [path for path in arena.frontend.glob("src/**/*.tsx") if "passed on." in path.read_text()]
+    found = [
+        path for path in arena.frontend.glob("src/**/*.tsx") if "passed on." in path.read_text()
+    ]
     _edit(found[0], "passed on.", "handed on.")
     arena.commit("better words")
     return "the headline was changed and committed; nobody built the front end"
@@ -161,7 +171,9 @@ def _orphan(arena: Arena) -> str:
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
     _edit(arena.backend / "app/settings.py", '"AI Exchange 3"', '"AI Exchange 4"')
-    return "the reloading server was killed with -9, the name changed; its worker still has the port"
+    return (
+        "the reloading server was killed with -9, the name changed; its worker still has the port"
+    )
 
 
 def _start_again(arena: Arena) -> None:
@@ -169,17 +181,30 @@ def _start_again(arena: Arena) -> None:
     arena.start()
 
 
-OLD_PROCESS = Fault("old process", "PRC001", _old_process, lambda arena: _name(arena, "AI Exchange 2"))
-BYTECODE = Fault("stale .pyc", "PYC001", _stale_bytecode, lambda arena: _name(arena, "AI Exchange 3"), undo=True)
+OLD_PROCESS = Fault(
+    "old process", "PRC001", _old_process, lambda arena: _name(arena, "AI Exchange 2")
+)
+BYTECODE = Fault(
+    "stale .pyc", "PYC001", _stale_bytecode, lambda arena: _name(arena, "AI Exchange 3"), undo=True
+)
 PACKAGE = Fault(
-    "leftover package", "ENV001", _leftover_package, _alive, after_fix=lambda arena: void(arena.start()), undo=True
+    "leftover package",
+    "ENV001",
+    _leftover_package,
+    _alive,
+    after_fix=lambda arena: void(arena.start()),
+    undo=True,
 )
 LOCKED = Fault("locked database", "DBF001", _locked, _comment)
 DELETED = Fault("deleted database", "DBF002", _deleted, _kept)
 COLUMN = Fault("missing column", "SCH001", _missing_column, _schema, undo=True)
 BUILD = Fault("front end not rebuilt", "BLD001", _not_rebuilt, _headline, undo=True)
 ORPHAN = Fault(
-    "orphan on the port", "PRC004", _orphan, lambda arena: _name(arena, "AI Exchange 4"), after_fix=_start_again
+    "orphan on the port",
+    "PRC004",
+    _orphan,
+    lambda arena: _name(arena, "AI Exchange 4"),
+    after_fix=_start_again,
 )
 
 FAULTS = (OLD_PROCESS, BYTECODE, PACKAGE, LOCKED, DELETED, COLUMN, BUILD, ORPHAN)

@@ -37,7 +37,9 @@ def main() -> int:
     readme = ROOT / "README.md"
     pages[readme] = with_transcript(readme.read_text("utf-8"))
     present = set((ROOT / "docs/checks").glob("*.md"))
-    drifted = [path for path, text in pages.items() if not path.exists() or path.read_text("utf-8") != text]
+    drifted = [
+        path for path, text in pages.items() if not path.exists() or path.read_text("utf-8") != text
+    ]
     drifted += [path for path in present if path not in pages]
     if "--check" in sys.argv:
         for path in drifted:
@@ -65,7 +67,7 @@ def page(check: Check) -> str:
 def table() -> str:
     """Return the catalogue as a table."""
     rows = [
-        f"| [{each.code}]({each.code}.md) | {each.layer.title} | {each.title} | "
+        f"| [{each.code}]({each.code}.md) | {each.layer.words} | {each.title} | "
         f"{each.severity.value} | {'manual' if each.manual else each.fix.risk.word} |"
         for each in catalogue()
     ]
@@ -95,7 +97,11 @@ def transcript() -> str:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "npm_", "UV_"))}
+        env = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("PYTHON", "npm_", "UV_"))
+        }
         server = subprocess.Popen(
             [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port)],
             cwd=root, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
@@ -107,7 +113,9 @@ def transcript() -> str:
             _git(root, "commit", "-qam", "new words")
             env |= {"COLUMNS": "100", "NO_COLOR": "1"}
             argv = [sys.executable, "-m", "unstale", "check"]
-            shown = subprocess.run(argv, cwd=root, env=env, capture_output=True, text=True, check=False).stdout
+            shown = subprocess.run(
+                argv, cwd=root, env=env, capture_output=True, text=True, check=False
+            ).stdout
         finally:
             server.terminate()
             server.wait()
@@ -134,7 +142,9 @@ def _normalised(text: str, scratch: str, pid: int, port: int) -> str:
     text = re.sub(rf"\b{port}\b", "8000", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "2026-11-24 09:12:03", text)
     commits = iter(("1f0c2ab49d", "7be3d5520c"))
-    text = re.sub(r"git diff [0-9a-f]{10} [0-9a-f]{10}", f"git diff {next(commits)} {next(commits)}", text)
+    text = re.sub(
+        r"git diff [0-9a-f]{10} [0-9a-f]{10}", f"git diff {next(commits)} {next(commits)}", text
+    )
     text = re.sub(r"main [0-9a-f]{7}", "main 7be3d55", text)
     text = re.sub(r"Python 3[.0-9]+, \d+ packages", "Python 3.11.7, 71 packages", text)
     return re.sub(r"\(\d+ checks, [\d.]+ s\)", "(12 checks, 0.21 s)", text)

@@ -61,8 +61,17 @@ class Site:
         return target
 
     def git(self, *words: str) -> str:
-        who = ("-c", "user.name=t", "-c", "user.email=t@example.invalid", "-c", "init.defaultBranch=main")
-        done = subprocess.run(["git", *who, *words], cwd=self.root, capture_output=True, text=True, check=True)
+        who = (
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@example.invalid",
+            "-c",
+            "init.defaultBranch=main",
+        )
+        done = subprocess.run(
+            ["git", *who, *words], cwd=self.root, capture_output=True, text=True, check=True
+        )
         return done.stdout
 
     def commit(self, message: str = "change") -> None:
@@ -70,13 +79,22 @@ class Site:
         self.git("commit", "-qm", message)
 
     def environ(self, **more: str) -> dict[str, str]:
-        env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "npm_", "UV_", "COV"))}
+        env = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("PYTHON", "npm_", "UV_", "COV"))
+        }
         return {**env, "XDG_STATE_HOME": str(self.state), "NO_COLOR": "1", "COLUMNS": "120", **more}
 
     def run(self, argv: list[str], **more: str) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             child = subprocess.Popen(
-                argv, cwd=self.root, env=self.environ(**more), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                argv,
+                cwd=self.root,
+                env=self.environ(**more),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
                 start_new_session=True,
             )
         self.started.append(child)
@@ -91,7 +109,9 @@ class Site:
 
     def answer(self, path: str = "/") -> Any:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=2) as response:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.port}{path}", timeout=2
+            ) as response:
                 return json.loads(response.read())
         except (OSError, urllib.error.URLError):
             return None
@@ -102,7 +122,15 @@ class Site:
 
     def unstale(self, *words: str) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "unstale", *words]
-        return subprocess.run(argv, cwd=self.root, env=self.environ(), capture_output=True, text=True, check=False, timeout=90)
+        return subprocess.run(
+            argv,
+            cwd=self.root,
+            env=self.environ(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=90,
+        )
 
     def check(self, *words: str) -> dict[str, Any]:
         done = self.unstale("check", "--format", "json", *words)
@@ -110,7 +138,9 @@ class Site:
         return json.loads(done.stdout)  # type: ignore[no-any-return]
 
     def codes(self, *words: str, severity: str = "stale") -> list[str]:
-        return [each["code"] for each in self.check(*words)["findings"] if each["severity"] == severity]
+        return [
+            each["code"] for each in self.check(*words)["findings"] if each["severity"] == severity
+        ]
 
     def end(self) -> None:
         """End what was started, and what unstale started in its place, by pid."""

@@ -92,5 +92,7 @@ for each in checks:
 shut = False
 print(judged)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=site.environ())
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=site.environ()
+    )
     assert int(done.stdout) > 3

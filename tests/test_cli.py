@@ -43,7 +43,9 @@ def test_no_project_here(site: Site, tmp_path: Path) -> None:
         (("fix", "--pid", "1"), "no finding of this project names it"),
     ],
 )
-def test_wrong_word_is_exit_2_and_names_the_nearest(site: Site, argv: tuple[str, ...], said: str) -> None:
+def test_wrong_word_is_exit_2_and_names_the_nearest(
+    site: Site, argv: tuple[str, ...], said: str
+) -> None:
     assert said in words(site.unstale(*argv), 2)
 
 
@@ -113,12 +115,21 @@ def test_init_writes_what_was_found_and_check_agrees(site: Site) -> None:
 
 
 def test_json_is_alone_on_stdout(site: Site) -> None:
-    for argv in (("check",), ("ps",), ("codes",), ("log",), ("fix", "--dry-run"), ("undo", "--yes")):
+    for argv in (
+        ("check",),
+        ("ps",),
+        ("codes",),
+        ("log",),
+        ("fix", "--dry-run"),
+        ("undo", "--yes"),
+    ):
         done = site.unstale(*argv, "--format", "json")
         assert json.loads(done.stdout)["schema"].startswith("unstale.")
 
 
-@pytest.mark.parametrize("command", ["check", "ps", "fix", "undo", "log", "explain", "codes", "init"])
+@pytest.mark.parametrize(
+    "command", ["check", "ps", "fix", "undo", "log", "explain", "codes", "init"]
+)
 def test_every_command_has_help(site: Site, command: str) -> None:
     done = site.unstale(command, "--help")
     assert done.returncode == 0
@@ -127,5 +138,7 @@ def test_every_command_has_help(site: Site, command: str) -> None:
 
 def test_version_loads_nothing(site: Site) -> None:
     code = "import sys; sys.argv = ['unstale', '--version']; from unstale.__main__ import main; main(); print('click' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=site.environ())
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=site.environ()
+    )
     assert done.stdout.splitlines()[1] == "False"

@@ -109,7 +109,9 @@ def test_unreadable_file_is_unknown_and_named(facts: Facts) -> None:
             facts.host.read("/srv/secret")
             raise AssertionError
 
-    report = examine(Facts(facts.project, Denying()), [made("HTP900", lambda fact: iter(()), (Secret, False))])
+    report = examine(
+        Facts(facts.project, Denying()), [made("HTP900", lambda fact: iter(()), (Secret, False))]
+    )
     assert report.exit == 3
     assert report.unknown[0].because == "cannot read /srv/secret: Permission denied"
 
@@ -148,7 +150,9 @@ def test_crashed_check_crashes_alone(facts: Facts) -> None:
     def stale(fact: object) -> Iterator[Finding]:
         yield finding("x")
 
-    report = examine(facts, [made("HTP900", crash, (Weather, False)), made("HTP901", stale, (Weather, False))])
+    report = examine(
+        facts, [made("HTP900", crash, (Weather, False)), made("HTP901", stale, (Weather, False))]
+    )
     assert report.crashed[0].what.startswith("ZeroDivisionError")
     assert [each.code for each in report.findings] == ["HTP901"]
     assert report.exit == 4
@@ -165,7 +169,10 @@ def test_consequence_names_its_root_and_circles_have_none(facts: Facts) -> None:
         yield finding("e", touches=frozenset({"port:1"}))
 
     needs = (Weather, False)
-    report = examine(facts, [made("GIT900", root, needs), made("PRC901", middle, needs), made("HTP902", end, needs)])
+    report = examine(
+        facts,
+        [made("GIT900", root, needs), made("PRC901", middle, needs), made("HTP902", end, needs)],
+    )
     ids = {each.code: each for each in report.findings}
     assert ids["GIT900"].root is None
     assert ids["PRC901"].root == ids["HTP902"].root == ids["GIT900"].id
@@ -246,20 +253,32 @@ def test_failed_step_is_taken_back_and_journaled(facts: Facts) -> None:
     target = facts.project.root / "file"
     target.write_text("before")
     run = begin(facts, "fix")
-    outcomes = list(perform(run, Plan((step(Put(str(target), "after", broken=True)),)), facts, limit=Risk.DISRUPTIVE, say=str))
+    outcomes = list(
+        perform(
+            run,
+            Plan((step(Put(str(target), "after", broken=True)),)),
+            facts,
+            limit=Risk.DISRUPTIVE,
+            say=str,
+        )
+    )
     assert [each.state for each in outcomes] == ["failed"]
     assert "taken back" in outcomes[0].note
     assert target.read_text() == "before"
     assert [line.event for line in run.journal.lines()] == ["begin", "intent", "failed"]
 
 
-def test_done_step_is_undone_once_and_twice_changes_nothing(facts: Facts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_done_step_is_undone_once_and_twice_changes_nothing(
+    facts: Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("unstale.perform.unpack", lambda packed: codec.decode(Put, packed["data"]))
     target = facts.project.root / "file"
     target.write_text("before")
     run = begin(facts, "fix")
     todo = Plan((step(Put(str(target), "after")),))
-    assert [each.state for each in perform(run, todo, facts, limit=Risk.DISRUPTIVE, say=str)] == ["done"]
+    assert [each.state for each in perform(run, todo, facts, limit=Risk.DISRUPTIVE, say=str)] == [
+        "done"
+    ]
     again = list(perform(run, todo, facts, limit=Risk.DISRUPTIVE, first=2, say=str))
     assert again[0].note == "nothing was left to do"
     assert len(undoable(run.journal, run.id)) == 1
@@ -273,7 +292,11 @@ def test_done_step_is_undone_once_and_twice_changes_nothing(facts: Facts, monkey
 def test_risk_limit_holds(facts: Facts, limit: Risk, state: str) -> None:
     target = facts.project.root / "file"
     target.write_text("before")
-    outcomes = list(perform(begin(facts, "fix"), Plan((step(Put(str(target), "x")),)), facts, limit=limit, say=str))
+    outcomes = list(
+        perform(
+            begin(facts, "fix"), Plan((step(Put(str(target), "x")),)), facts, limit=limit, say=str
+        )
+    )
     assert outcomes[0].state == state
 
 
@@ -292,7 +315,11 @@ def test_torn_last_line_is_cut_and_an_edited_one_stops_everything(tmp_path: Path
 
 
 def test_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:
-    with locked(tmp_path, "fix", NOW), pytest.raises(Locked, match="fix by .* since 2026-01-01"), locked(tmp_path, "undo", NOW):
+    with (
+        locked(tmp_path, "fix", NOW),
+        pytest.raises(Locked, match="fix by .* since 2026-01-01"),
+        locked(tmp_path, "undo", NOW),
+    ):
         pass
     with locked(tmp_path, "fix", NOW):
         pass

@@ -10,11 +10,14 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Column, Integer, MetaData, Table, create_engine
+
 from unstale_health.core import CURRENT, OUTDATED, DatabaseHealth
 from unstale_health.fastapi import health_router
 
 metadata = MetaData()
-Table("user", metadata, Column("id", Integer, primary_key=True), Column("professional_role", Integer))
+Table(
+    "user", metadata, Column("id", Integer, primary_key=True), Column("professional_role", Integer)
+)
 
 
 def client(path: Path) -> TestClient:
@@ -42,7 +45,9 @@ def test_missing_column_is_503_with_what_to_do(tmp_path: Path) -> None:
 
 
 def test_current_schema_is_healthy_also_by_head(tmp_path: Path) -> None:
-    execute(tmp_path / "app.db", "CREATE TABLE user (id INTEGER PRIMARY KEY, professional_role INTEGER)")
+    execute(
+        tmp_path / "app.db", "CREATE TABLE user (id INTEGER PRIMARY KEY, professional_role INTEGER)"
+    )
     asked = client(tmp_path / "app.db")
     assert asked.get("/health/db").json() == {"status": "healthy", "database": "current"}
     head = asked.head("/health/db")

@@ -7,6 +7,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
+
 from unstale_health.static import FrontEnd
 
 PAGE = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -24,7 +25,9 @@ def dist(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(dist: Path) -> TestClient:
-    return TestClient(Starlette(routes=[Mount("/", FrontEnd(directory=dist))]), raise_server_exceptions=True)
+    return TestClient(
+        Starlette(routes=[Mount("/", FrontEnd(directory=dist))]), raise_server_exceptions=True
+    )
 
 
 def test_cache_rules_by_kind_of_file(client: TestClient) -> None:
@@ -44,7 +47,9 @@ def test_equal_size_and_time_still_give_another_etag(client: TestClient, dist: P
     again = client.get("/", headers={**PAGE, "if-none-match": first.headers["etag"]})
     assert again.status_code == 200
     assert again.text.endswith("two")
-    assert client.get("/", headers={**PAGE, "if-none-match": again.headers["etag"]}).status_code == 304
+    assert (
+        client.get("/", headers={**PAGE, "if-none-match": again.headers["etag"]}).status_code == 304
+    )
 
 
 @pytest.mark.parametrize("path", ["/resources/1", "/login", "/me/"])
@@ -68,7 +73,9 @@ def test_navigation_falls_back_to_the_page(client: TestClient, path: str) -> Non
         ("/a%00b", PAGE),
     ],
 )
-def test_missing_file_is_404_and_never_html(client: TestClient, path: str, headers: dict[str, str]) -> None:
+def test_missing_file_is_404_and_never_html(
+    client: TestClient, path: str, headers: dict[str, str]
+) -> None:
     answer = client.get(path, headers=headers)
     assert answer.status_code == 404
     assert answer.headers["cache-control"] == "no-store"

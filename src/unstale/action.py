@@ -51,11 +51,11 @@ class Action(ABC):
     def settled(self, facts: Facts) -> bool:
         """Return whether nothing is left to do, so that applying twice is harmless."""
 
-    def blocked(self, facts: Facts) -> str | None:  # noqa: ARG002 - most actions need no pre-flight
+    def blocked(self, facts: Facts) -> str | None:
         """Return why this must not be done now (a veto), or None."""
         return None
 
-    def inverse(self, facts: Facts, keep: Keep) -> Action | None:  # noqa: ARG002 - the default promises nothing
+    def inverse(self, facts: Facts, keep: Keep) -> Action | None:
         """Return what takes this back; journaled before `apply`."""
         return None
 
@@ -82,7 +82,7 @@ class Edit(Action):
         """Return the exact diff or command."""
         return self.lines
 
-    def settled(self, facts: Facts) -> bool:  # noqa: ARG002 - a person's edit is never ours to call done
+    def settled(self, facts: Facts) -> bool:
         """Return False: only the check can tell that the person made it."""
         return False
 

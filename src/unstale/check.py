@@ -54,11 +54,13 @@ class Check:
 
     def verdicts(self, facts: Facts) -> tuple[Verdict, ...]:
         """Judge. Raises what the facts raise: Absent, Unavailable, Skipped."""
-        given = [facts.maybe(kind) if optional else facts.get(kind) for kind, optional in self.needs]
+        given = [
+            facts.maybe(kind) if optional else facts.get(kind) for kind, optional in self.needs
+        ]
         return tuple(self.judge(*given))
 
 
-def check(  # noqa: PLR0913 - the six facts of a catalogue entry, keywords all
+def check(
     code: str,
     title: str,
     *,
@@ -103,8 +105,14 @@ def by_code(code: str) -> Check | None:
     return next((each for each in catalogue() if each.code == code.upper()), None)
 
 
-def _checked(
-    judge: Judge, code: str, title: str, layer: Layer, since: str, severity: Severity, fix: type[Action]
+def _checked(  # noqa: PLR0917 - what the decorator was given
+    judge: Judge,
+    code: str,
+    title: str,
+    layer: Layer,
+    since: str,
+    severity: Severity,
+    fix: type[Action],
 ) -> Check:
     file = inspect.getsourcefile(judge) or "?"
     where = f"{file}:{judge.__code__.co_firstlineno}"
@@ -121,7 +129,9 @@ def _checked(
     for heading in HEADINGS:
         if f"\n{heading}\n" not in f"\n{doc}\n":
             _malformed(where, f'the docstring lacks the heading "{heading}"')
-    return Check(code, title, layer, since, severity, fix, slug, doc, _needs(judge, where), judge, where)
+    return Check(
+        code, title, layer, since, severity, fix, slug, doc, _needs(judge, where), judge, where
+    )
 
 
 def _needs(judge: Judge, where: str) -> tuple[tuple[type[Fact], bool], ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 
-def encode(value: Any) -> Any:
+def encode(value: Any) -> Any:  # noqa: PLR0911 - one return for each kind of value
     """Return the JSON value. Raises TypeError for a type that no fact may hold."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
@@ -40,9 +40,11 @@ def decode(kind: Any, value: Any) -> Any:
     """Return the value of type `kind` that `encode` wrote."""
     if value is None or kind is Any:
         return value
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = _hints(kind)
-        return kind(**{name: decode(hints[name], item) for name, item in value.items() if name in hints})
+        return kind(
+            **{name: decode(hints[name], item) for name, item in value.items() if name in hints}
+        )
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
         return _decode_union(get_args(kind), value)
@@ -60,7 +62,9 @@ def _decode_union(kinds: tuple[Any, ...], value: Any) -> Any:
     kinds = tuple(kind for kind in kinds if kind is not type(None))
     if len(kinds) == 1:
         return decode(kinds[0], value)
-    return next((value for kind in kinds if isinstance(kind, type) and isinstance(value, kind)), value)
+    return next(
+        (value for kind in kinds if isinstance(kind, type) and isinstance(value, kind)), value
+    )
 
 
 def _decode_container(origin: Any, arguments: tuple[Any, ...], value: Any) -> Any:
@@ -69,7 +73,9 @@ def _decode_container(origin: Any, arguments: tuple[Any, ...], value: Any) -> An
     if origin is tuple:
         return tuple(decode(kind, item) for kind, item in zip(arguments, value, strict=True))
     if origin is dict:
-        return {decode(arguments[0], key): decode(arguments[1], item) for key, item in value.items()}
+        return {
+            decode(arguments[0], key): decode(arguments[1], item) for key, item in value.items()
+        }
     return origin(decode(arguments[0], item) for item in value)
 
 

@@ -15,15 +15,41 @@ from unstale.project import Backend, DatabaseUrl, Frontend, Migrations, Project
 from unstale.settings import Settings
 
 PRUNED = (
-    *(".git", "node_modules", "__pycache__", ".unstale", ".venv", "venv", ".tox", ".nox", ".next", "site-packages"),
+    *(
+        ".git",
+        "node_modules",
+        "__pycache__",
+        ".unstale",
+        ".venv",
+        "venv",
+        ".tox",
+        ".nox",
+        ".next",
+        "site-packages",
+    ),
     *(".mypy_cache", ".pytest_cache", ".ruff_cache", ".idea", ".vscode"),
 )
-_ELSEWHERE = frozenset({"tests", "test", "docs", "examples", "bench", "lab", "dist", "build", "fixtures", "templates"})
-_ENTRY = re.compile(r"^(\w+)\s*(?::\s*\w+\s*)?=\s*(?:\w+\.)?(FastAPI|Starlette|Flask)\(", re.MULTILINE)
+_ELSEWHERE = frozenset(
+    {"tests", "test", "docs", "examples", "bench", "lab", "dist", "build", "fixtures", "templates"}
+)
+_ENTRY = re.compile(
+    r"^(\w+)\s*(?::\s*\w+\s*)?=\s*(?:\w+\.)?(FastAPI|Starlette|Flask)\(", re.MULTILINE
+)
 _DJANGO_SETTINGS = re.compile(r"DJANGO_SETTINGS_MODULE[\"']\s*,\s*[\"']([\w.]+)[\"']")
 _SQLITE_LITERAL = re.compile(r"[\"'](sqlite(?:\+\w+)?:///[^\"'\n]+)[\"']")
-_URL_KEY = re.compile(r"^(?:export\s+)?((?:\w+_)?(?:DATABASE|DB)_UR[LI]|SQLALCHEMY_DATABASE_URI)\s*=\s*(.+)$", re.MULTILINE)
-_MARKERS = ("requirements.txt", "pyproject.toml", "manage.py", "alembic.ini", "setup.py", "Pipfile", "uv.lock")
+_URL_KEY = re.compile(
+    r"^(?:export\s+)?((?:\w+_)?(?:DATABASE|DB)_UR[LI]|SQLALCHEMY_DATABASE_URI)\s*=\s*(.+)$",
+    re.MULTILINE,
+)
+_MARKERS = (
+    "requirements.txt",
+    "pyproject.toml",
+    "manage.py",
+    "alembic.ini",
+    "setup.py",
+    "Pipfile",
+    "uv.lock",
+)
 _COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 
 
@@ -31,7 +57,9 @@ def find_project(start: Path, host: Host) -> Project:
     """Return the project that `start` lies in. Raises UsageError when there is none."""
     start = start.resolve()
     if not start.is_dir():
-        raise UsageError(what="no project here", why=f"{start} is not a directory", next="Name a directory.")
+        raise UsageError(
+            what="no project here", why=f"{start} is not a directory", next="Name a directory."
+        )
     root, settings = _root(start)
     entries = host.walk(str(root), PRUNED, depth=4)
     project = _project(root, settings, entries, host)
@@ -70,7 +98,9 @@ def _project(root: Path, settings: Settings, entries: tuple[Entry, ...], host: H
         databases=tuple(_databases(root, settings, backends, files, host)),
         migrations=tuple(_migrations(root, settings, files, host)),
         compose=tuple(_compose(root, settings, files)),
-        dockerfiles=tuple(root / path for path in files if Path(path).name.startswith("Dockerfile")),
+        dockerfiles=tuple(
+            root / path for path in files if Path(path).name.startswith("Dockerfile")
+        ),
         settings=settings,
     )
 
@@ -94,7 +124,10 @@ def _text(host: Host, path: Path, limit: int = 400_000) -> str:
 
 def _backends(root: Path, settings: Settings, files: list[str], host: Host) -> list[Backend]:
     if settings.backends:
-        return [_backend(root, root / str(table.get("path", ".")), files, host, table) for table in settings.backends]
+        return [
+            _backend(root, root / str(table.get("path", ".")), files, host, table)
+            for table in settings.backends
+        ]
     marked = {Path(path).parent for path in files if Path(path).name in _MARKERS}
     found = [_backend(root, root / place, files, host, {}) for place in sorted(marked)]
     found = [each for each in found if each.kind != "python"]
@@ -106,14 +139,20 @@ def _holds(outer: Backend, other: Backend) -> bool:
     return other is not outer and other.path.is_relative_to(outer.path) and other.path != outer.path
 
 
-def _backend(root: Path, path: Path, files: list[str], host: Host, table: dict[str, Any]) -> Backend:
+def _backend(
+    root: Path, path: Path, files: list[str], host: Host, table: dict[str, Any]
+) -> Backend:
     path = path.resolve()
     inside = [root / name for name in files if (root / name).is_relative_to(path)]
     kind, app = _entry(path, inside, host)
     app = str(table["app"]) if "app" in table else app
     names = [str(table["env_file"])] if "env_file" in table else [".env"]
-    env_files = [path / name for name in names] + ([root / ".env"] if "env_file" not in table and path != root else [])
-    requirements = [path / str(table["requirements"])] if "requirements" in table else _requirements(path)
+    env_files = [path / name for name in names] + (
+        [root / ".env"] if "env_file" not in table and path != root else []
+    )
+    requirements = (
+        [path / str(table["requirements"])] if "requirements" in table else _requirements(path)
+    )
     return Backend(
         path=path,
         kind=kind,
@@ -129,10 +168,15 @@ def _entry(path: Path, inside: list[Path], host: Host) -> tuple[str, str | None]
         found = _DJANGO_SETTINGS.search(_text(host, path / "manage.py"))
         return "django", found and found[1]
     sources = [each for each in inside if each.suffix == ".py"]
-    for source in sorted(sources, key=lambda each: (len(each.parts), each.stem not in ("main", "app", "wsgi", "asgi"))):
+    for source in sorted(
+        sources,
+        key=lambda each: (len(each.parts), each.stem not in ("main", "app", "wsgi", "asgi")),
+    ):
         found = _ENTRY.search(_text(host, source))
         if found:
-            module = ".".join(source.relative_to(path).with_suffix("").parts).removesuffix(".__init__")
+            module = ".".join(source.relative_to(path).with_suffix("").parts).removesuffix(
+                ".__init__"
+            )
             return found[2].lower(), f"{module}:{found[1]}"
     return "python", None
 
@@ -154,7 +198,10 @@ def _python(root: Path, path: Path, table: dict[str, Any]) -> Path | None:
 
 def _frontends(root: Path, settings: Settings, files: list[str], host: Host) -> list[Frontend]:
     if settings.frontends:
-        return [_frontend(root / str(table.get("path", ".")), host, table) for table in settings.frontends]
+        return [
+            _frontend(root / str(table.get("path", ".")), host, table)
+            for table in settings.frontends
+        ]
     found = []
     for path in files:
         if Path(path).name == "package.json":
@@ -202,7 +249,11 @@ def _databases(
 ) -> list[DatabaseUrl]:
     if "url" in settings.database:
         owner = backends[0].path if backends else None
-        return [DatabaseUrl(_bare(str(settings.database["url"])), f"{settings.source} [database] url", owner)]
+        return [
+            DatabaseUrl(
+                _bare(str(settings.database["url"])), f"{settings.source} [database] url", owner
+            )
+        ]
     found = []
     for backend in backends:
         found += _from_env(backend, host) or _from_source(root, backend, files, host)
@@ -213,7 +264,11 @@ def _from_env(backend: Backend, host: Host) -> list[DatabaseUrl]:
     for path in backend.env_files:
         match = _URL_KEY.search(_text(host, path))
         if match:
-            return [DatabaseUrl(_bare(match[2].strip().strip("\"'")), f"{path} {match[1]}", backend.path)]
+            return [
+                DatabaseUrl(
+                    _bare(match[2].strip().strip("\"'")), f"{path} {match[1]}", backend.path
+                )
+            ]
     return []
 
 
@@ -231,8 +286,14 @@ def _from_source(root: Path, backend: Backend, files: list[str], host: Host) -> 
 
 def _from_django(backend: Backend, host: Host) -> list[DatabaseUrl]:
     source = backend.path / (backend.app or "").replace(".", "/")
-    match = re.search(r"BASE_DIR\s*/\s*[\"']([\w.]+\.sqlite3)[\"']", _text(host, source.with_suffix(".py")))
-    return [DatabaseUrl(f"sqlite:///{backend.path / match[1]}", f"{source}.py", backend.path)] if match else []
+    match = re.search(
+        r"BASE_DIR\s*/\s*[\"']([\w.]+\.sqlite3)[\"']", _text(host, source.with_suffix(".py"))
+    )
+    return (
+        [DatabaseUrl(f"sqlite:///{backend.path / match[1]}", f"{source}.py", backend.path)]
+        if match
+        else []
+    )
 
 
 def _bare(url: str) -> str:
@@ -242,7 +303,11 @@ def _bare(url: str) -> str:
 
 def _migrations(root: Path, settings: Settings, files: list[str], host: Host) -> list[Migrations]:
     named = settings.database.get("migrations")
-    paths = [root / str(named)] if named else [root / path for path in files if Path(path).name == "alembic.ini"]
+    paths = (
+        [root / str(named)]
+        if named
+        else [root / path for path in files if Path(path).name == "alembic.ini"]
+    )
     return [found for path in paths if (found := _alembic(path, host)) is not None]
 
 
@@ -251,10 +316,18 @@ def _alembic(config: Path, host: Host) -> Migrations | None:
     location = re.search(r"^script_location\s*=\s*(.+)$", text, re.MULTILINE)
     if location is None:
         return None
-    scripts = (config.parent / location[1].strip().replace("%(here)s", str(config.parent))).resolve()
+    scripts = (
+        config.parent / location[1].strip().replace("%(here)s", str(config.parent))
+    ).resolve()
     versions = re.search(r"^version_locations\s*=\s*(.+)$", text, re.MULTILINE)
-    places = versions[1].replace("%(here)s", str(config.parent)).split() if versions else [str(scripts / "versions")]
-    return Migrations("alembic", config, tuple((config.parent / place).resolve() for place in places))
+    places = (
+        versions[1].replace("%(here)s", str(config.parent)).split()
+        if versions
+        else [str(scripts / "versions")]
+    )
+    return Migrations(
+        "alembic", config, tuple((config.parent / place).resolve() for place in places)
+    )
 
 
 def _compose(root: Path, settings: Settings, files: list[str]) -> list[Path]:

@@ -38,7 +38,13 @@ class _Seen:
     checked: int = 0
 
 
-def examine(facts: Facts, checks: Iterable[Check], *, left_out: dict[str, str] | None = None, strict: bool = False) -> Report:
+def examine(
+    facts: Facts,
+    checks: Iterable[Check],
+    *,
+    left_out: dict[str, str] | None = None,
+    strict: bool = False,
+) -> Report:
     """Judge every check that no flag leaves out (`left_out`: code to flag)."""
     began = facts.host.now()
     checks = tuple(checks)
@@ -77,7 +83,9 @@ def _gather_side_by_side(facts: Facts, checks: tuple[Check, ...]) -> None:
 
 
 def _gather(facts: Facts, kind: type[Fact]) -> None:
-    with suppress(Exception):  # the check that needs it meets the same error again, and is judged by it
+    with suppress(
+        Exception
+    ):  # the check that needs it meets the same error again, and is judged by it
         facts.get(kind)
 
 
@@ -89,11 +97,15 @@ def _judge(each: Check, facts: Facts, seen: _Seen) -> None:
     except Skipped as error:
         seen.skipped.append(LeftOut(each.code, each.layer, error.what))
     except Unavailable as error:
-        seen.unknown.append(NotKnown(each.code, each.layer, mask(f"{error.what}: {error.why}"), mask(error.next)))
+        seen.unknown.append(
+            NotKnown(each.code, each.layer, mask(f"{error.what}: {error.why}"), mask(error.next))
+        )
     except Exception as error:  # noqa: BLE001 - one of the two broad nets: a crashed check never ends the run
         frame = traceback.extract_tb(error.__traceback__)[-1]
         what = mask(f"{type(error).__name__}: {error}")
-        seen.crashed.append(Crashed(each.code, each.layer, what, f"{frame.filename}:{frame.lineno}"))
+        seen.crashed.append(
+            Crashed(each.code, each.layer, what, f"{frame.filename}:{frame.lineno}")
+        )
     else:
         seen.checked += bool(verdicts)
         for verdict in verdicts:
@@ -151,7 +163,8 @@ def _line(layer: Layer, facts: Facts, seen: _Seen) -> LayerLine:
     mine = [each for each in seen.findings if each.layer is layer]
     states = [State.STALE for each in mine if each.finding.severity is Severity.STALE]
     states += [State.RISK for each in mine if each.finding.severity is Severity.RISK]
-    states += [State.UNKNOWN for each in (*seen.unknown, *seen.crashed) if each.layer is layer]
+    states += [State.UNKNOWN for each in seen.unknown if each.layer is layer]
+    states += [State.UNKNOWN for each in seen.crashed if each.layer is layer]
     states += [State.FRESH for each in seen.proven if each.layer is layer]
     states += [State.FRESH for each in mine if each.finding.severity is Severity.NOTE]
     states += [State.SKIPPED for each in seen.skipped if each.layer is layer]
@@ -164,9 +177,9 @@ def _summary(layer: Layer, state: State, facts: Facts, seen: _Seen) -> str:
         known = [each.because for each in seen.unknown if each.layer is layer]
         return known[0] if known else "a check crashed"
     if state is State.SKIPPED:
-        return "left out by " + ", ".join(dict.fromkeys(each.by for each in seen.skipped if each.layer is layer))
+        return "left out by " + ", ".join(
+            dict.fromkeys(each.by for each in seen.skipped if each.layer is layer)
+        )
     said = [fact.summary() for fact in facts.known() if fact.layer is layer]
     summary = "; ".join(dict.fromkeys(words for words in said if words))
     return summary or (seen.absent.get(layer, "") if state is State.ABSENT else "")
-
-

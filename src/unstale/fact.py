@@ -105,9 +105,9 @@ class Facts:
         return {name_of(kind): _record(known) for kind, known in self._known.items()}
 
     def _gather(self, kind: type[F]) -> F | UnstaleError:
-        chain: list[type[Fact]] = self._asking.__dict__.setdefault("chain", [])
+        chain: list[type[Any]] = self._asking.__dict__.setdefault("chain", [])
         if kind in chain:
-            msg = f"facts need each other: {' → '.join(name_of(each) for each in [*chain, kind])}"
+            msg = f"facts need each other: {' → '.join(name_of(each) for each in (*chain, kind))}"
             raise TypeError(msg)
         if kind.costly and self.options.fast:
             return Skipped(what="--fast", why=f"it needs {kind.costly}", next="Leave out --fast.")
@@ -131,7 +131,9 @@ class Facts:
 class RecordedFacts(Facts):
     """Facts from a snapshot; what it does not hold is unavailable, and nothing is looked at."""
 
-    def __init__(self, project: Project, host: Host, options: Options, recorded: dict[str, Any]) -> None:
+    def __init__(
+        self, project: Project, host: Host, options: Options, recorded: dict[str, Any]
+    ) -> None:
         super().__init__(project, host, options)
         self._recorded = recorded
 
@@ -149,7 +151,9 @@ class RecordedFacts(Facts):
         return codec.decode(kind, record["fact"])  # type: ignore[no-any-return]  # the codec's own type
 
 
-_ERRORS: dict[str, type[UnstaleError]] = {each.__name__: each for each in (Absent, Unavailable, Skipped)}
+_ERRORS: dict[str, type[UnstaleError]] = {
+    each.__name__: each for each in (Absent, Unavailable, Skipped)
+}
 
 
 def name_of(kind: type[Fact]) -> str:
@@ -159,5 +163,10 @@ def name_of(kind: type[Fact]) -> str:
 
 def _record(known: Fact | UnstaleError) -> dict[str, Any]:
     if isinstance(known, UnstaleError):
-        return {"error": type(known).__name__, "what": known.what, "why": known.why, "next": known.next}
+        return {
+            "error": type(known).__name__,
+            "what": known.what,
+            "why": known.why,
+            "next": known.next,
+        }
     return {"fact": codec.encode(known)}

@@ -39,7 +39,11 @@ def sync_directory(path: Path) -> None:
 def rename(source: str, target: str) -> None:
     """Rename; across filesystems copy, compare and then rename the source's copy away."""
     if os.path.lexists(target):
-        raise Failed(what=f"cannot move {source}", why=f"{target} is already there", next=f"Look at {target}.")
+        raise Failed(
+            what=f"cannot move {source}",
+            why=f"{target} is already there",
+            next=f"Look at {target}.",
+        )
     Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.rename(source, target)
 
@@ -90,10 +94,16 @@ def signal_exactly(ident: Ident, number: int) -> bool:
 
 
 def spawn(
-    argv: tuple[str, ...], *, cwd: str, env: dict[str, str], stdout: str, stderr: str, uid: int | None
+    argv: tuple[str, ...],
+    *,
+    cwd: str,
+    env: dict[str, str],
+    stdout: str,
+    stderr: str,
+    uid: int | None,
 ) -> Ident:
     """Start a process in its own session, reparented at once so that it never becomes our zombie."""
-    with open(os.devnull, "rb") as nothing, _appending(stdout) as out, _appending(stderr) as err:  # noqa: PTH123 - devnull
+    with open(os.devnull, "rb") as nothing, _appending(stdout) as out, _appending(stderr) as err:
         child = subprocess.Popen(  # noqa: S603 - the argv of a process that ran before
             argv,
             cwd=cwd,
@@ -109,9 +119,11 @@ def spawn(
     if started is None:
         with suppress(ChildProcessError):
             os.waitpid(child.pid, 0)
-        raise Failed(what=f"{argv[0]} ended at once", why="it did not stay up", next=f"Read {stderr}.")
+        raise Failed(
+            what=f"{argv[0]} ended at once", why="it did not stay up", next=f"Read {stderr}."
+        )
     return Ident(child.pid, started)
 
 
 def _appending(path: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - BinaryIO, private
-    return open(path, "ab")  # noqa: SIM115, PTH123 - closed by the caller's with; /dev/null too
+    return open(path, "ab")

@@ -66,7 +66,16 @@ class Journal:
             if seal != _seal(body, before):
                 raise self._broken(number)
             before = seal
-            yield Line(body["seq"], datetime.fromisoformat(body["at"]), body["run"], body["event"], body["data"]), seal
+            yield (
+                Line(
+                    body["seq"],
+                    datetime.fromisoformat(body["at"]),
+                    body["run"],
+                    body["event"],
+                    body["data"],
+                ),
+                seal,
+            )
 
     def _cut_torn_line(self) -> None:
         if not self.path.exists():
@@ -94,10 +103,16 @@ def locked(directory: Path, why: str, now: datetime) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(descriptor, 4096).decode(errors="replace").strip() or "another run"
-            raise Locked(what="another run is at work", why=holder, next="Wait for it to end.") from None
+            raise Locked(
+                what="another run is at work", why=holder, next="Wait for it to end."
+            ) from None
         os.ftruncate(descriptor, 0)
         since = now.isoformat(timespec="seconds")
-        os.pwrite(descriptor, f"{why} by {getpass.getuser()} (pid {os.getpid()}) since {since}".encode(), 0)
+        os.pwrite(
+            descriptor,
+            f"{why} by {getpass.getuser()} (pid {os.getpid()}) since {since}".encode(),
+            0,
+        )
         yield
     finally:
         os.close(descriptor)

@@ -22,7 +22,7 @@ class Layer(StrEnum):
     HTTP = "HTP"
 
     @property
-    def title(self) -> str:
+    def words(self) -> str:
         """Return the words a report uses for the link."""
         return _TITLES[self]
 

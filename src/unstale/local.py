@@ -82,10 +82,12 @@ class LocalHost:
             ) from None
         except OSError as error:
             raise Unavailable(
-                what=f"cannot run {argv[0]}", why=error.strerror or str(error), next=f"Install {argv[0]}."
+                what=f"cannot run {argv[0]}",
+                why=error.strerror or str(error),
+                next=f"Install {argv[0]}.",
             ) from None
 
-    def get(  # noqa: PLR0913 - the protocol's keywords
+    def get(
         self,
         url: str,
         *,
@@ -115,7 +117,9 @@ class LocalHost:
             return _run(argv, cwd, {**os.environ, **dict(env)}, "", timeout)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Failed(
-                what=f"{Path(argv[0]).name} did not finish", why=str(error), next="Run it by hand to see more."
+                what=f"{Path(argv[0]).name} did not finish",
+                why=str(error),
+                next="Run it by hand to see more.",
             ) from None
 
     def makedirs(self, path: str, mode: int = 0o700) -> None:
@@ -178,7 +182,9 @@ class LocalHost:
             raise TypeError(msg)
 
 
-def _run(argv: tuple[str, ...], cwd: str | None, env: dict[str, str], stdin: str, timeout: float) -> Ran:
+def _run(
+    argv: tuple[str, ...], cwd: str | None, env: dict[str, str], stdin: str, timeout: float
+) -> Ran:
     done = subprocess.run(  # noqa: S603 - the argv is ours, never a shell line
         argv,
         cwd=cwd,
@@ -210,13 +216,13 @@ def _stat(seen: os.stat_result) -> Stat:
 
 def _walk(top: str, inside: str, prune: frozenset[str], depth: int) -> Iterator[Entry]:
     below: list[str] = []
-    with os.scandir(os.path.join(top, inside) if inside else top) as found:  # noqa: PTH118 - hot path
+    with os.scandir(os.path.join(top, inside) if inside else top) as found:
         for item in sorted(found, key=lambda each: each.name):
             path = f"{inside}/{item.name}" if inside else item.name
             seen = item.stat(follow_symlinks=False)
             kind = _KINDS.get(stat_bits.S_IFMT(seen.st_mode), "other")
             if kind == "dir":
-                if item.name in prune or os.path.exists(os.path.join(item.path, "pyvenv.cfg")):  # noqa: PTH110, PTH118 - hot path
+                if item.name in prune or os.path.exists(os.path.join(item.path, "pyvenv.cfg")):
                     continue
                 below.append(path)
             yield Entry(path, kind, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)

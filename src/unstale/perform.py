@@ -44,28 +44,44 @@ class Run:
 
     def keep(self, number: int) -> Keep:
         """Return where the step of that number keeps what it replaces."""
-        return Keep(self.trash / self.id / str(number), self.state / "backups" / self.id / str(number))
+        return Keep(
+            self.trash / self.id / str(number), self.state / "backups" / self.id / str(number)
+        )
 
 
 def begin(facts: Facts, command: str) -> Run:
     """Open a run. Call it while holding the lock."""
     project = facts.project
     now = facts.host.now()
-    run = Run(f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", Journal(project.state), project.trash, project.state)
+    run = Run(
+        f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        Journal(project.state),
+        project.trash,
+        project.state,
+    )
     run.journal.append(now, run.id, "begin", {"command": command, "root": str(project.root)})
     return run
 
 
-def perform(run: Run, todo: Plan, facts: Facts, *, limit: Risk, first: int = 1, say: Say) -> Iterator[Outcome]:
+def perform(
+    run: Run, todo: Plan, facts: Facts, *, limit: Risk, first: int = 1, say: Say
+) -> Iterator[Outcome]:
     """Do the steps up to the risk limit, each proven by its own checks on new facts."""
     for number, step in enumerate(todo.steps, first):
         action = step.action
         if action.risk is Risk.MANUAL:
             yield Outcome(number, step, "manual", "a person must make this edit")
         elif action.risk > limit:
-            yield Outcome(number, step, "skipped", f"it is {action.risk.word}: allow it with --risk {action.risk.word}")
+            yield Outcome(
+                number,
+                step,
+                "skipped",
+                f"it is {action.risk.word}: allow it with --risk {action.risk.word}",
+            )
         elif action.restarts and todo.forbidden:
-            yield Outcome(number, step, "refused", f"no restart while this stands: {todo.forbidden}")
+            yield Outcome(
+                number, step, "refused", f"no restart while this stands: {todo.forbidden}"
+            )
         else:
             say(action.title())
             facts = facts.again()
@@ -80,7 +96,9 @@ def _do(run: Run, number: int, step: Step, facts: Facts) -> Outcome:
             return Outcome(number, step, "done", "nothing was left to do")
         why_not = action.blocked(facts)
         if why_not is not None:
-            run.journal.append(now(), run.id, "refused", {"step": number, "title": action.title(), "why": why_not})
+            run.journal.append(
+                now(), run.id, "refused", {"step": number, "title": action.title(), "why": why_not}
+            )
             return Outcome(number, step, "refused", why_not)
         inverse = action.inverse(facts, run.keep(number))
     except (Unavailable, OSError) as error:
@@ -92,7 +110,9 @@ def _do(run: Run, number: int, step: Step, facts: Facts) -> Outcome:
         return _unwound(run, Outcome(number, step, "failed", str(error)), inverse, facts)
     left = _uncured(step, facts)
     if left:
-        return _unwound(run, Outcome(number, step, "failed", f"it did not cure {left}"), inverse, facts)
+        return _unwound(
+            run, Outcome(number, step, "failed", f"it did not cure {left}"), inverse, facts
+        )
     run.journal.append(now(), run.id, "done", {"step": number})
     return Outcome(number, step, "done", undoable=inverse is not None)
 
@@ -135,15 +155,30 @@ def undo(facts: Facts, run: Run, target: str, *, say: Say) -> Iterator[Outcome]:
         fresh = facts.again()
         why_not = inverse.blocked(fresh)
         if why_not is not None:
-            raise Refused(what=f"step {step} of {target} is not taken back", why=why_not, next="Nothing was changed.")
+            raise Refused(
+                what=f"step {step} of {target} is not taken back",
+                why=why_not,
+                next="Nothing was changed.",
+            )
         back = inverse.inverse(fresh, run.keep(number))
         todo = Step(inverse, ())
-        run.journal.append(facts.host.now(), run.id, "intent", {**_intent(number, todo, back), "undoes": [target, step]})
+        run.journal.append(
+            facts.host.now(),
+            run.id,
+            "intent",
+            {**_intent(number, todo, back), "undoes": [target, step]},
+        )
         try:
             inverse.apply(facts.host, run.keep(number))
         except (UnstaleError, OSError) as error:
-            run.journal.append(facts.host.now(), run.id, "failed", {"step": number, "why": str(error)})
-            raise Failed(what=f"step {step} of {target} was not taken back", why=str(error), next="unstale log") from None
+            run.journal.append(
+                facts.host.now(), run.id, "failed", {"step": number, "why": str(error)}
+            )
+            raise Failed(
+                what=f"step {step} of {target} was not taken back",
+                why=str(error),
+                next="unstale log",
+            ) from None
         run.journal.append(facts.host.now(), run.id, "done", {"step": number})
         yield Outcome(number, todo, "done", undoable=back is not None)
 
@@ -151,7 +186,11 @@ def undo(facts: Facts, run: Run, target: str, *, say: Say) -> Iterator[Outcome]:
 def undoable(journal: Journal, target: str) -> list[tuple[int, Action]]:
     """Return (step, inverse) of what the run did and nobody took back yet, newest first."""
     lines = journal.lines()
-    intents = {line.data["step"]: line.data for line in lines if line.run == target and line.event == "intent"}
+    intents = {
+        line.data["step"]: line.data
+        for line in lines
+        if line.run == target and line.event == "intent"
+    }
     done = {line.data["step"] for line in lines if line.run == target and line.event == "done"}
     finished = {(line.run, line.data["step"]) for line in lines if line.event == "done"}
     taken_back = {
@@ -167,7 +206,11 @@ def undoable(journal: Journal, target: str) -> list[tuple[int, Action]]:
 
 def last_undoable(journal: Journal) -> str | None:
     """Return the newest run of which something can still be taken back, undo runs excepted."""
-    runs = dict.fromkeys(line.run for line in journal.lines() if line.event == "begin" and line.data["command"] != "undo")
+    runs = dict.fromkeys(
+        line.run
+        for line in journal.lines()
+        if line.event == "begin" and line.data["command"] != "undo"
+    )
     return next((run for run in reversed(runs) if undoable(journal, run)), None)
 
 

@@ -32,7 +32,9 @@ class Plan:
 
 def plan(report: Report, wanted: frozenset[str] = frozenset()) -> Plan:
     """Plan the repair of every stale finding, or of the wanted codes and layers at any severity."""
-    chosen = [each for each in report.findings if _wanted(each, wanted) and each.finding.fix is not None]
+    chosen = [
+        each for each in report.findings if _wanted(each, wanted) and each.finding.fix is not None
+    ]
     chosen.sort(key=lambda each: each.root is not None)
     merged: dict[Action, list[Reported]] = {}
     for each in chosen:
@@ -57,7 +59,9 @@ def _order(step: Step) -> tuple[bool, bool, int]:
 
 def _forbidden(report: Report, steps: list[Step]) -> str | None:
     """Return the veto: a finding that forbids restarts and that no step of this plan cures first."""
-    cured = {each.id for step in steps if step.action.risk is not Risk.MANUAL for each in step.cures}
+    cured = {
+        each.id for step in steps if step.action.risk is not Risk.MANUAL for each in step.cures
+    }
     for each in report.findings:
         if each.finding.forbids_restart and each.id not in cured:
             return f"{each.code} {each.finding.subject}: {each.title}"

@@ -8,7 +8,9 @@ MASK = "***"
 
 _SECRET_WORD = r"(?:secret|token|passw(?:or)?d|pwd|api[-_]?key|key|dsn|credential|auth)"
 _USERINFO = re.compile(r"(?<=://)([^/\s:@'\"]*):([^/\s@'\"]+)@")
-_ASSIGNMENT = re.compile(rf"(?i)(?<![\w/.-])([\w-]*{_SECRET_WORD}[\w-]*)(\s*[=:]\s*|=)(\"[^\"]*\"|'[^']*'|[^\s,;&]+)")
+_ASSIGNMENT = re.compile(
+    rf"(?i)(?<![\w/.-])([\w-]*{_SECRET_WORD}[\w-]*)(\s*[=:]\s*|=)(\"[^\"]*\"|'[^']*'|[^\s,;&]+)"
+)
 _FLAG = re.compile(rf"(?i)(--?[\w-]*{_SECRET_WORD}[\w-]*)(\s+)(?!-)(\S+)")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
 

@@ -29,7 +29,9 @@ class Reported:
     @property
     def id(self) -> str:
         """Return an id that is stable between runs: the code and a hash of the subject."""
-        mark = hashlib.sha256(self.finding.subject.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+        mark = hashlib.sha256(self.finding.subject.encode("utf-8", "surrogateescape")).hexdigest()[
+            :6
+        ]
         return f"{self.code}-{mark}"
 
 
@@ -139,12 +141,21 @@ def as_json(report: Report) -> dict[str, Any]:
             "parts": [{"kind": kind, "path": printable(path)} for kind, path in project.parts],
         },
         "layers": [
-            {"layer": each.layer.value, "state": each.state.value, "summary": printable(each.summary)}
+            {
+                "layer": each.layer.value,
+                "state": each.state.value,
+                "summary": printable(each.summary),
+            }
             for each in report.layers
         ],
         "findings": [_finding(report, each) for each in report.findings],
         "unknown": [
-            {"code": each.code, "layer": each.layer.value, "because": printable(each.because), "next": printable(each.next)}
+            {
+                "code": each.code,
+                "layer": each.layer.value,
+                "because": printable(each.because),
+                "next": printable(each.next),
+            }
             for each in report.unknown
         ],
         "skipped": [{"code": each.code, "by": each.by} for each in report.skipped],

@@ -19,7 +19,18 @@ KEYS: dict[str, tuple[str, ...]] = {
     "http": ("urls",),
     "check": ("ignore", "skip"),
     "deploy": (
-        *("listen", "home", "workers", "ready", "shared", "env", "server_args", "smoke", "watch", "drain"),
+        *(
+            "listen",
+            "home",
+            "workers",
+            "ready",
+            "shared",
+            "env",
+            "server_args",
+            "smoke",
+            "watch",
+            "drain",
+        ),
         *("hold_max", "keep", "build", "remote", "log_max", "release_header"),
     ),
 }
@@ -48,7 +59,9 @@ def load(path: Path) -> Settings | None:
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(what=f"cannot read {path}", why=str(error), next="Correct the file.") from None
+        raise UsageError(
+            what=f"cannot read {path}", why=str(error), next="Correct the file."
+        ) from None
     if path.name == "pyproject.toml":
         document = document.get("tool", {}).get("unstale")
         if document is None:
@@ -66,14 +79,23 @@ def _settings(path: Path, document: dict[str, Any]) -> Settings:
             for key in row:
                 _require_known(path, f"key in [{table}]", key, KEYS[table])
     ignore = document.get("check", {}).get("ignore", {})
-    if not isinstance(ignore, dict) or not all(isinstance(reason, str) and reason for reason in ignore.values()):
-        _refuse(path, "check.ignore needs a reason for each code", 'Write ignore = { HTP004 = "reason" }.')
+    if not isinstance(ignore, dict) or not all(
+        isinstance(reason, str) and reason for reason in ignore.values()
+    ):
+        _refuse(
+            path,
+            "check.ignore needs a reason for each code",
+            'Write ignore = { HTP004 = "reason" }.',
+        )
     return Settings(
         source=path,
         project=document.get("project", {}),
         backends=_rows(document.get("backend")),
         frontends=_rows(document.get("frontend")),
-        **{name: document.get(name, {}) for name in ("database", "docker", "http", "check", "deploy")},
+        **{
+            name: document.get(name, {})
+            for name in ("database", "docker", "http", "check", "deploy")
+        },
     )
 
 
@@ -86,7 +108,11 @@ def _rows(value: Any) -> tuple[dict[str, Any], ...]:
 def _require_known(path: Path, kind: str, word: str, known: tuple[str, ...]) -> None:
     if word not in known:
         near = nearest(word, known)
-        _refuse(path, f"unknown {kind}: {word}", f"Did you mean {near}?" if near else f"Known: {', '.join(known)}.")
+        _refuse(
+            path,
+            f"unknown {kind}: {word}",
+            f"Did you mean {near}?" if near else f"Known: {', '.join(known)}.",
+        )
 
 
 def _refuse(path: Path, why: str, following: str) -> None:

@@ -37,12 +37,16 @@ def ask(
     try:
         parts = urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request(method, target, headers={"Accept": "*/*", "Connection": "close", **dict(headers)})
+        connection.request(
+            method, target, headers={"Accept": "*/*", "Connection": "close", **dict(headers)}
+        )
         response = connection.getresponse()
         body = _body(response, limit, deadline)
     except (OSError, http.client.HTTPException) as error:
         raise Unavailable(
-            what=f"{url} did not answer", why=str(error) or type(error).__name__, next=f"curl -i {url}"
+            what=f"{url} did not answer",
+            why=str(error) or type(error).__name__,
+            next=f"curl -i {url}",
         ) from None
     finally:
         connection.close()

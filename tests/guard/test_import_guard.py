@@ -57,8 +57,13 @@ def guard(root: Path, *, timeout: float = 30.0, **asked: Any) -> dict[str, Any]:
     env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
         [sys.executable, "-B", str(SCRIPT)],
-        input=json.dumps(request), capture_output=True, text=True, cwd=root, env={**env, "API_TOKEN": "canary-123456"},
-        timeout=timeout, check=False,
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env={**env, "API_TOKEN": "canary-123456"},
+        timeout=timeout,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)  # type: ignore[no-any-return]
@@ -82,7 +87,11 @@ def _state(root: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def test_nothing_that_an_import_tries_happens_and_tables_are_read(root: Path) -> None:
-    with socket.socket() as tcp, socket.socket(socket.AF_UNIX) as unix, socket.socket(type=socket.SOCK_DGRAM) as udp:
+    with (
+        socket.socket() as tcp,
+        socket.socket(socket.AF_UNIX) as unix,
+        socket.socket(type=socket.SOCK_DGRAM) as udp,
+    ):
         tcp.bind(("127.0.0.1", 0))
         tcp.listen()
         tcp.setblocking(False)
@@ -92,10 +101,19 @@ def test_nothing_that_an_import_tries_happens_and_tables_are_read(root: Path) ->
         unix.bind(str(root / "socket"))
         unix.listen()
         unix.setblocking(False)
-        lines = ["import ctypes, os, socket, sqlite3, subprocess", "libc = ctypes.CDLL(None)", "DONE = []"]
+        lines = [
+            "import ctypes, os, socket, sqlite3, subprocess",
+            "libc = ctypes.CDLL(None)",
+            "DONE = []",
+        ]
         lines += [f"HERE, PORT = {str(root)!r}, {port}"]
         for name, attempt in ATTEMPTS.items():
-            lines += ["try:", f"    {attempt}", f"    DONE.append({name!r})", "except BaseException: pass"]
+            lines += [
+                "try:",
+                f"    {attempt}",
+                f"    DONE.append({name!r})",
+                "except BaseException: pass",
+            ]
         lines += [MODELS, "if DONE: raise RuntimeError(str(DONE))"]
         (root / "app/main.py").write_text("\n".join(lines))
         before = _state(root)
@@ -112,7 +130,9 @@ def test_nothing_that_an_import_tries_happens_and_tables_are_read(root: Path) ->
 
 
 def test_tables_registered_before_a_failure_are_read_and_no_secret_is_told(root: Path) -> None:
-    (root / "app/main.py").write_text(MODELS + "\nimport os\nraise ValueError('postgresql://u:pw@h ' + os.environ['API_TOKEN'])\n")
+    (root / "app/main.py").write_text(
+        MODELS + "\nimport os\nraise ValueError('postgresql://u:pw@h ' + os.environ['API_TOKEN'])\n"
+    )
     answer = guard(root)
     assert [table["name"] for table in answer["tables"]] == ["user"]
     assert answer["failed"][0]["error"] == "ValueError: postgresql://u:***@h ***"
@@ -120,12 +140,16 @@ def test_tables_registered_before_a_failure_are_read_and_no_secret_is_told(root:
 
 
 def test_import_that_hangs_ends_in_time(root: Path) -> None:
-    (root / "app/main.py").write_text("import time\nwhile True:\n    try: time.sleep(9)\n    except Exception: pass\n")
+    (root / "app/main.py").write_text(
+        "import time\nwhile True:\n    try: time.sleep(9)\n    except Exception: pass\n"
+    )
     assert "more than 1 s" in guard(root, seconds=1)["failed"][0]["error"]
 
 
 def test_noise_and_exit_never_reach_the_answer(root: Path) -> None:
-    (root / "app/main.py").write_text("import os, sys\nprint('{}')\nos.write(1, b'{}')\nsys.exit(3)\n")
+    (root / "app/main.py").write_text(
+        "import os, sys\nprint('{}')\nos.write(1, b'{}')\nsys.exit(3)\n"
+    )
     answer = guard(root)
     assert answer["schema"] == "unstale.guard/1"
     assert answer["failed"][0]["error"] == "SystemExit: 3"

@@ -27,7 +27,9 @@ def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
 
 
 @pytest.mark.lab
-def test_every_row_of_the_demonstration_holds(arena: Arena, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_row_of_the_demonstration_holds(
+    arena: Arena, capsys: pytest.CaptureFixture[str]
+) -> None:
     healthy = arena.unstale("check")
     assert healthy.returncode == 0, healthy.stdout
     rows = {fault.code: _show(arena, fault).held for fault in FAULTS}

@@ -76,7 +76,9 @@ class DatabaseHealth:
     def _ask(self, done: threading.Event) -> None:
         try:
             state = self._probe()
-        except Exception:  # the probe talks to a driver, which may raise anything; its words stay inside
+        except (
+            Exception
+        ):  # the probe talks to a driver, which may raise anything; its words stay inside
             state = UNREACHABLE
         with self._lock:
             self._known, self._known_at, self._running = state, time.monotonic(), None

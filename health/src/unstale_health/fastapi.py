@@ -20,11 +20,15 @@ def health_router(
     router = APIRouter(tags=["health"])
     database = DatabaseHealth(schema_probe(engine, metadata=metadata, alembic_ini=alembic_ini))
 
-    @router.api_route("/health", methods=["GET", "HEAD"], operation_id="health", include_in_schema=False)
+    @router.api_route(
+        "/health", methods=["GET", "HEAD"], operation_id="health", include_in_schema=False
+    )
     async def alive() -> Response:
         return _response(ALIVE)
 
-    @router.api_route("/health/db", methods=["GET", "HEAD"], operation_id="health_db", include_in_schema=False)
+    @router.api_route(
+        "/health/db", methods=["GET", "HEAD"], operation_id="health_db", include_in_schema=False
+    )
     def of_database() -> Response:
         return _response(database.answer())
 

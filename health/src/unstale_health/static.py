@@ -28,7 +28,7 @@ _YEAR = "public, max-age=31536000, immutable"
 class FrontEnd(StaticFiles):
     """Mount it last, at "/". A directory that is not built yet answers 503 until it is."""
 
-    def __init__(self, *, directory: Union[str, "os.PathLike[str]"]) -> None:
+    def __init__(self, *, directory: Union[str, os.PathLike[str]]) -> None:
         super().__init__(directory=directory, html=True, check_dir=False)
         self._digests: dict[str, tuple[tuple[int, int, int], str]] = {}
 
@@ -53,7 +53,9 @@ class FrontEnd(StaticFiles):
         try:
             return await super().get_response("index.html", scope)
         except HTTPException:
-            return PlainTextResponse("The front end is not built.", 503, {"Cache-Control": "no-store"})
+            return PlainTextResponse(
+                "The front end is not built.", 503, {"Cache-Control": "no-store"}
+            )
 
     def file_response(
         self, full_path: Any, stat_result: os.stat_result, scope: Scope, status_code: int = 200
@@ -83,7 +85,7 @@ class FrontEnd(StaticFiles):
         identity = (seen.st_ino, seen.st_ctime_ns, seen.st_size)
         known = self._digests.get(path)
         if known is None or known[0] != identity:
-            with open(path, "rb") as file:  # noqa: PTH123 - the base class speaks str
+            with open(path, "rb") as file:
                 known = (identity, hashlib.sha256(file.read()).hexdigest()[:32])
             self._digests[path] = known
         return known[1]

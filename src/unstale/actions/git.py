@@ -67,7 +67,10 @@ class StashAndFastForward(Action):
         return f"stash the edits and fast-forward to {self.upstream}"
 
     def preview(self) -> tuple[str, ...]:
-        return (f"git -C {self.top} stash push -u -m unstale", f"git -C {self.top} merge --ff-only @{{u}}")
+        return (
+            f"git -C {self.top} stash push -u -m unstale",
+            f"git -C {self.top} merge --ff-only @{{u}}",
+        )
 
     def settled(self, facts: Facts) -> bool:
         checkout = facts.get(Checkout)

@@ -85,15 +85,29 @@ class Rebuild(Action):
             _npm(host, self.frontend, self.command)
             return
         made = f"{keep.trash}/made"
-        words = ("--", "--outDir", made, "--emptyOutDir") if "run" in self.command else ("--outDir", made, "--emptyOutDir")
+        words = (
+            ("--", "--outDir", made, "--emptyOutDir")
+            if "run" in self.command
+            else ("--outDir", made, "--emptyOutDir")
+        )
         _npm(host, self.frontend, (*self.command, *words))
         if host.stat(f"{made}/index.html") is None:
-            raise Failed(what="the build made no index.html", why="its script ignores --outDir", next=self.preview()[0])
+            raise Failed(
+                what="the build made no index.html",
+                why="its script ignores --outDir",
+                next=self.preview()[0],
+            )
         swap(host, made, self.dist, f"{keep.trash}/build")
 
 
 def _npm(host: Host, frontend: str, argv: tuple[str, ...]) -> None:
     done = host.act(argv, cwd=frontend, env=(("NO_COLOR", "1"),))
     if done.code != 0:
-        lines = [line.strip() for line in (done.err + done.out).strip().splitlines() if line.strip()]
-        raise Failed(what=f"{argv[0]} failed", why=" | ".join(lines[-4:]), next=f"cd {frontend} && {' '.join(argv)}")
+        lines = [
+            line.strip() for line in (done.err + done.out).strip().splitlines() if line.strip()
+        ]
+        raise Failed(
+            what=f"{argv[0]} failed",
+            why=" | ".join(lines[-4:]),
+            next=f"cd {frontend} && {' '.join(argv)}",
+        )

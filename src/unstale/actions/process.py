@@ -122,7 +122,9 @@ def why_not_restart(facts: Facts, pid: int, words: str) -> str | None:
 def _ours(facts: Facts, pid: int) -> AppProcess | None:
     processes = facts.maybe(AppProcesses)
     found = processes.processes if processes else ()
-    return next((each for each in found if each.pid == pid and each.standing is Standing.OURS), None)
+    return next(
+        (each for each in found if each.pid == pid and each.standing is Standing.OURS), None
+    )
 
 
 def _broken_code(facts: Facts) -> str | None:
@@ -165,7 +167,12 @@ def startable(host: Host, pid: int, logs: str) -> Start:
 
 
 def _argv(host: Host, pid: int) -> tuple[str, ...]:
-    return tuple(host.read(f"/proc/{pid}/cmdline").decode("utf-8", "surrogateescape").rstrip("\0").split("\0"))
+    return tuple(
+        host.read(f"/proc/{pid}/cmdline")
+        .decode("utf-8", "surrogateescape")
+        .rstrip("\0")
+        .split("\0")
+    )
 
 
 def _output(host: Host, pid: int, descriptor: int, logs: str) -> str:
@@ -226,7 +233,12 @@ def _gone(host: Host, idents: tuple[Ident, ...], timeout: float) -> bool:
 def launch(host: Host, start: Start) -> Ident:
     """Start it and wait until it listens where its predecessor did. Raises Failed with its last lines."""
     ident = host.spawn(
-        start.argv, cwd=start.cwd, env=start.env, stdout=start.stdout, stderr=start.stderr, uid=start.uid
+        start.argv,
+        cwd=start.cwd,
+        env=start.env,
+        stdout=start.stdout,
+        stderr=start.stderr,
+        uid=start.uid,
     )
     for _ in range(int(START / 0.05)):
         pids = tuple(each.pid for each in family(host, ident))
@@ -260,4 +272,8 @@ def unit_of(host: Host, pid: int) -> str | None:
 def _restart_unit(host: Host, unit: str) -> None:
     done = host.act(("systemctl", "restart", unit))
     if done.code != 0:
-        raise Failed(what=f"systemd did not restart {unit}", why=done.err.strip(), next=f"systemctl status {unit}")
+        raise Failed(
+            what=f"systemd did not restart {unit}",
+            why=done.err.strip(),
+            next=f"systemctl status {unit}",
+        )

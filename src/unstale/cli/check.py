@@ -27,18 +27,24 @@ from unstale.report import Report, as_json
 @click.option("-o", "output", type=click.Path(dir_okay=False), help="Write the report to FILE.")
 @click.option("--only", default="", help="Codes or layers, separated by commas.")
 @click.option("--skip", default="", help="Codes or layers to leave out.")
-@click.option("--fast", is_flag=True, help="No guarded import, no hashing of builds, no database copy.")
+@click.option(
+    "--fast", is_flag=True, help="No guarded import, no hashing of builds, no database copy."
+)
 @click.option("--strict", is_flag=True, help="A risk counts as stale.")
 @click.option("--url", "urls", multiple=True, help="An address of the running app.")
 @click.option("--offline", is_flag=True, help="Do not ask git remotes.")
-@click.option("--allow-import", is_flag=True, help="Import the app even where no kernel barrier is available.")
+@click.option(
+    "--allow-import", is_flag=True, help="Import the app even where no kernel barrier is available."
+)
 @click.option("--copy-limit", type=int, default=512, help="Copy no database above this many MiB.")
 @click.option("--record", type=click.Path(dir_okay=False), help="Write what was seen to FILE.")
-@click.option("--replay", type=click.Path(exists=True, dir_okay=False), help="Judge what FILE holds.")
+@click.option(
+    "--replay", type=click.Path(exists=True, dir_okay=False), help="Judge what FILE holds."
+)
 @click.option("--timings", is_flag=True, help="Say how long each look took.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what was proven fresh too.")
 @click.option("-q", "--quiet", is_flag=True, help="Say only the verdict.")
-def command(  # noqa: PLR0913 - one parameter an option of the contract
+def command(
     *,
     path: str,
     directory: str | None,
@@ -65,7 +71,11 @@ def command(  # noqa: PLR0913 - one parameter an option of the contract
     report = examine(facts, catalogue(), left_out=left_out, strict=strict)
     if record:
         _record(Path(record), facts)
-    shown = json.dumps(as_json(report), indent=2) if form == "json" else _text(report, facts, verbose, quiet, timings)
+    shown = (
+        json.dumps(as_json(report), indent=2)
+        if form == "json"
+        else _text(report, facts, verbose, quiet, timings)
+    )
     if output:
         Path(output).write_text(shown + "\n", "utf-8")
     else:
@@ -101,12 +111,14 @@ def _replayed(path: Path) -> Facts:
     try:
         document: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if document["schema"] != "unstale.facts/1":
-            raise KeyError(document["schema"])
+            raise KeyError(document["schema"])  # noqa: TRY301 - one message for each broken file
         project = codec.decode(Project, document["project"])
         options = codec.decode(Options, document["options"])
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            what=f"cannot replay {path}", why=f"it is no recording of unstale ({error})", next="Make one with --record."
+            what=f"cannot replay {path}",
+            why=f"it is no recording of unstale ({error})",
+            next="Make one with --record.",
         ) from None
     return RecordedFacts(project, LocalHost(), options, document["facts"])
 
@@ -115,5 +127,7 @@ def _text(report: Report, facts: Facts, verbose: bool, quiet: bool, timings: boo
     lines = text.report(report, verbose=verbose, quiet=quiet)
     if timings:
         slowest = sorted(facts.timings.items(), key=lambda item: -item[1])
-        lines += "\n\n" + "\n".join(f"  {seconds * 1000:7.1f} ms  {name}" for name, seconds in slowest)
+        lines += "\n\n" + "\n".join(
+            f"  {seconds * 1000:7.1f} ms  {name}" for name, seconds in slowest
+        )
     return lines

@@ -15,7 +15,12 @@ from unstale.check import Check, catalogue
 def command(*, form: str) -> int:
     """List every code with its severity, kind of fix and title."""
     if form == "json":
-        click.echo(json.dumps({"schema": "unstale.codes/1", "codes": [_row(each) for each in catalogue()]}, indent=2))
+        click.echo(
+            json.dumps(
+                {"schema": "unstale.codes/1", "codes": [_row(each) for each in catalogue()]},
+                indent=2,
+            )
+        )
         return 0
     for each in catalogue():
         fix = "manual" if each.manual else "automatic"

@@ -29,11 +29,20 @@ ROUNDS = 5
 @click.option("-C", "directory", default=".", help="The project in DIR.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--risk", type=click.Choice(["safe", "disruptive", "destructive"]), default="disruptive")
+@click.option(
+    "--risk", type=click.Choice(["safe", "disruptive", "destructive"]), default="disruptive"
+)
 @click.option("--pid", type=int, help="End this process, which a finding names.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
-def command(  # noqa: PLR0913 - one parameter an option of the contract
-    *, wanted: tuple[str, ...], directory: str, dry_run: bool, yes: bool, risk: str, pid: int | None, form: str
+def command(
+    *,
+    wanted: tuple[str, ...],
+    directory: str,
+    dry_run: bool,
+    yes: bool,
+    risk: str,
+    pid: int | None,
+    form: str,
 ) -> int:
     """Repair what check found: each step journaled, proven by its own check, undone if it did not cure."""
     chosen = selection(",".join(wanted))
@@ -79,20 +88,31 @@ class _Fixing:
                 run = begin(self.facts, "fix")
             number += 1
             if run is None:
-                outcomes += [Outcome(at, step, "manual", "a person must do this") for at, step in enumerate(todo.steps, 1)]
+                outcomes += [
+                    Outcome(at, step, "manual", "a person must do this")
+                    for at, step in enumerate(todo.steps, 1)
+                ]
                 break
-            fresh = list(perform(run, todo, self.facts, limit=self.limit, first=len(outcomes) + 1, say=self._say))
+            fresh = list(
+                perform(
+                    run, todo, self.facts, limit=self.limit, first=len(outcomes) + 1, say=self._say
+                )
+            )
             outcomes += fresh
             report, todo = self.look()
             if not any(each.state == "done" for each in fresh):
                 break
             tried = {each.step.action for each in outcomes if each.state != "done"}
-            todo = Plan(tuple(step for step in todo.steps if step.action not in tried), todo.forbidden)
+            todo = Plan(
+                tuple(step for step in todo.steps if step.action not in tried), todo.forbidden
+            )
         if run is not None:
-            run.journal.append(self.facts.host.now(), run.id, "end", {"verdict": report.verdict.value})
+            run.journal.append(
+                self.facts.host.now(), run.id, "end", {"verdict": report.verdict.value}
+            )
         return self.close(report, outcomes, run.id if run else "", number, form, todo)
 
-    def close(
+    def close(  # noqa: PLR0917 - what the run came to
         self, report: Report, outcomes: list[Outcome], run: str, rounds: int, form: str, todo: Plan
     ) -> int:
         """Print the result; return 0 when nothing remains."""
@@ -101,8 +121,14 @@ class _Fixing:
         else:
             self._results(report, outcomes, run, todo)
         planned = any(each.state == "planned" for each in outcomes)
-        bad = [each for each in outcomes if each.state in ("failed", "refused", "skipped", "manual")]
-        if bad and all(each.state == "refused" for each in bad) and not any(each.state == "done" for each in outcomes):
+        bad = [
+            each for each in outcomes if each.state in ("failed", "refused", "skipped", "manual")
+        ]
+        if (
+            bad
+            and all(each.state == "refused" for each in bad)
+            and not any(each.state == "done" for each in outcomes)
+        ):
             return 2
         return 1 if bad or planned or report.verdict is State.STALE else 0
 
@@ -128,12 +154,16 @@ class _Fixing:
                 _preview(each.id, each.step, err=False)
                 continue
             if each.state == "manual":
-                click.echo(f"✎ {', '.join(each.step.codes)} yours to do: {printable(each.step.action.title())}")
+                click.echo(
+                    f"✎ {', '.join(each.step.codes)} yours to do: {printable(each.step.action.title())}"
+                )
                 click.echo("\n".join(each.step.action.preview()))
                 continue
             mark = {"done": "✓", "failed": "✗", "refused": "✗", "skipped": "-"}[each.state]
             note = f": {printable(each.note)}" if each.note else ""
-            click.echo(f"{mark} {', '.join(each.step.codes)} {printable(each.step.action.title())} {each.state}{note}")
+            click.echo(
+                f"{mark} {', '.join(each.step.codes)} {printable(each.step.action.title())} {each.state}{note}"
+            )
         left = [each for each in report.findings if each.finding.severity is Severity.STALE]
         if left:
             click.echo(f"still stale: {', '.join(each.id for each in left)}")
@@ -151,7 +181,9 @@ def _ending(facts: Facts, report: Report, pid: int) -> Plan:
     named = [each for each in report.findings if pid in each.finding.pids]
     if process is None or not named:
         raise UsageError(
-            what=f"process {pid} is not ended", why="no finding of this project names it", next="unstale check"
+            what=f"process {pid} is not ended",
+            why="no finding of this project names it",
+            next="unstale check",
         )
     return Plan((Step(End(pid, process.ticks, process.command), tuple(named)),))
 
@@ -159,7 +191,10 @@ def _ending(facts: Facts, report: Report, pid: int) -> Plan:
 def _preview(at: int, step: Step, *, err: bool = True) -> None:
     action = step.action
     undo = ", can be undone" if action.undoable else ""
-    click.echo(f"  {at}. {printable(action.title())}  ({action.risk.word}{undo})  cures {', '.join(step.codes)}", err=err)
+    click.echo(
+        f"  {at}. {printable(action.title())}  ({action.risk.word}{undo})  cures {', '.join(step.codes)}",
+        err=err,
+    )
     for line in action.preview()[:6]:
         click.echo(f"       {printable(line)}", err=err)
 
@@ -184,5 +219,3 @@ def _json(report: Report, outcomes: list[Outcome], run: str, rounds: int) -> dic
         ],
         "verdict_after": report.verdict.value,
     }
-
-

@@ -26,7 +26,7 @@ package-lock.json: the next install would choose other versions than those that 
 
 Why it does not help
 Python compares each .pyc with its source's time and size at import, so an old one is rebuilt by itself; a running
-process never looks at them again. The one case that fools it is a source changed within the same second to the same size.
+process never looks at them again. The one case that fools it: a source changed within the second to the same size.
 
 What to do instead
 unstale check --only PYC,PRC finds that one file (PYC001), and the process that still runs the old code (PRC001).

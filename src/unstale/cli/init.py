@@ -21,7 +21,9 @@ def command(*, path: str, directory: str | None) -> int:
     project = facts_for(directory or path).project
     target = project.root / "unstale.toml"
     if target.exists():
-        raise Refused(what=f"{target} is there already", why="it is never replaced", next=f"Edit {target}.")
+        raise Refused(
+            what=f"{target} is there already", why="it is never replaced", next=f"Edit {target}."
+        )
     target.write_text(render(project), "utf-8")
     click.echo(f"wrote {target}")
     return 0
@@ -29,22 +31,40 @@ def command(*, path: str, directory: str | None) -> int:
 
 def render(project: Project) -> str:
     """Return the settings file for the project; every line may be deleted."""
-    lines = ["# Settings of unstale. Every line is what was found and may be deleted.", "", "[project]"]
+    lines = [
+        "# Settings of unstale. Every line is what was found and may be deleted.",
+        "",
+        "[project]",
+    ]
     lines += [f"name = {json.dumps(project.name)}"]
     tables = [_backend(project, each, many=len(project.backends) > 1) for each in project.backends]
-    tables += [_frontend(project, each, many=len(project.frontends) > 1) for each in project.frontends]
+    tables += [
+        _frontend(project, each, many=len(project.frontends) > 1) for each in project.frontends
+    ]
     if project.databases:
-        tables.append(["[database]", f"url = {json.dumps(project.databases[0].url)}   # {project.relative(project.databases[0].source)}"])
+        tables.append(
+            [
+                "[database]",
+                f"url = {json.dumps(project.databases[0].url)}   # {project.relative(project.databases[0].source)}",
+            ]
+        )
         if project.migrations:
-            tables[-1].append(f"migrations = {json.dumps(project.relative(project.migrations[0].config))}")
+            tables[-1].append(
+                f"migrations = {json.dumps(project.relative(project.migrations[0].config))}"
+            )
     if project.compose:
         tables.append(["[docker]", f"compose = {json.dumps(project.relative(project.compose[0]))}"])
-    tables.append(["# [check]", '# ignore = { HTP001 = "behind our own proxy" }   # a reason is required'])
+    tables.append(
+        ["# [check]", '# ignore = { HTP001 = "behind our own proxy" }   # a reason is required']
+    )
     return "\n".join([*lines, *("\n" + "\n".join(table) for table in tables)]) + "\n"
 
 
 def _backend(project: Project, each: Backend, *, many: bool) -> list[str]:
-    lines = ["[[backend]]" if many else "[backend]", f"path = {json.dumps(project.relative(each.path))}"]
+    lines = [
+        "[[backend]]" if many else "[backend]",
+        f"path = {json.dumps(project.relative(each.path))}",
+    ]
     if each.app:
         lines.append(f"app = {json.dumps(each.app)}")
     if each.python:

@@ -42,6 +42,12 @@ def consent(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise Refused(what="nothing was changed", why="this needs consent and there is no terminal", next="Add --yes.")
+        raise Refused(
+            what="nothing was changed",
+            why="this needs consent and there is no terminal",
+            next="Add --yes.",
+        )
     if not click.confirm(question, default=False, err=True):
-        raise Refused(what="nothing was changed", why="you said no", next="Run it again when ready.")
+        raise Refused(
+            what="nothing was changed", why="you said no", next="Run it again when ready."
+        )

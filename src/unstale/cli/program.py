@@ -51,7 +51,9 @@ class _Program(click.Group):
         if word in COMMANDS:
             return super().resolve_command(ctx, args)
         near = nearest(word, tuple(COMMANDS))
-        raise click.UsageError(f"unknown command: {word}" + (f"; did you mean {near}?" if near else ""))
+        raise click.UsageError(
+            f"unknown command: {word}" + (f"; did you mean {near}?" if near else "")
+        )
 
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,10 +62,13 @@ def program() -> None:
     """Find what is stale in a deployment, prove it, repair it with an undo."""
 
 
-def run(argv: tuple[str, ...]) -> int:
+def run(argv: tuple[str, ...]) -> int:  # noqa: PLR0911 - one way out for each kind of error
     """Run one command line and return its exit code."""
     argv = _with_command(argv)
-    as_json = "json" in [argv[at + 1] for at, word in enumerate(argv[:-1]) if word == "--format"] or "--format=json" in argv
+    as_json = (
+        "json" in [argv[at + 1] for at, word in enumerate(argv[:-1]) if word == "--format"]
+        or "--format=json" in argv
+    )
     try:
         result = program.main(args=list(argv), prog_name="unstale", standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -74,9 +79,11 @@ def run(argv: tuple[str, ...]) -> int:
     except click.ClickException as error:
         return _say(_usage(error), 2, as_json=as_json)
     except UnstaleError as error:
-        return _say({"what": error.what, "why": error.why, "next": error.next}, error.exit, as_json=as_json)
+        return _say(
+            {"what": error.what, "why": error.why, "next": error.next}, error.exit, as_json=as_json
+        )
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]  # nobody reads on; the interpreter must not flush again
+        sys.stdout = None  # nobody reads on; the interpreter must not flush again
         return 0
     except Exception as error:  # noqa: BLE001 - the outer of the two broad nets: a bug of ours
         click.echo(mask(traceback.format_exc()), err=True)
@@ -102,7 +109,11 @@ def _with_command(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _usage(error: click.ClickException) -> dict[str, str]:
-    return {"what": "the command line is not understood", "why": error.format_message(), "next": "unstale --help"}
+    return {
+        "what": "the command line is not understood",
+        "why": error.format_message(),
+        "next": "unstale --help",
+    }
 
 
 def _say(words: dict[str, Any], code: int, *, as_json: bool) -> int:

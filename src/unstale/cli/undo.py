@@ -25,20 +25,40 @@ def command(*, target: str | None, directory: str, yes: bool, form: str) -> int:
         journal = Journal(facts.project.state)
         chosen = target or last_undoable(journal)
         if target and not any(line.run == target for line in journal.lines()):
-            raise UsageError(what=f"unknown run: {target}", why="the journal does not name it", next="unstale log")
+            raise UsageError(
+                what=f"unknown run: {target}",
+                why="the journal does not name it",
+                next="unstale log",
+            )
         steps = undoable(journal, chosen) if chosen else []
         if not steps:
-            click.echo(json.dumps({"schema": "unstale.run/1", "run": "", "steps": []}) if form == "json" else "nothing to undo")
+            click.echo(
+                json.dumps({"schema": "unstale.run/1", "run": "", "steps": []})
+                if form == "json"
+                else "nothing to undo"
+            )
             return 0
         for number, action in steps:
             click.echo(f"  step {number} of {chosen}: {printable(action.title())}", err=True)
         consent("Take this back?", yes=yes)
         run = begin(facts, "undo")
-        done = list(undo(facts, run, str(chosen), say=lambda words: click.echo(f"… {printable(words)}", err=True)))
+        done = list(
+            undo(
+                facts,
+                run,
+                str(chosen),
+                say=lambda words: click.echo(f"… {printable(words)}", err=True),
+            )
+        )
         run.journal.append(facts.host.now(), run.id, "end", {})
     if form == "json":
-        states = [{"id": each.id, "action": printable(each.step.action.title()), "state": each.state} for each in done]
-        click.echo(json.dumps({"schema": "unstale.run/1", "run": run.id, "steps": states}, indent=2))
+        states = [
+            {"id": each.id, "action": printable(each.step.action.title()), "state": each.state}
+            for each in done
+        ]
+        click.echo(
+            json.dumps({"schema": "unstale.run/1", "run": run.id, "steps": states}, indent=2)
+        )
     else:
         click.echo("\n".join(f"✓ {printable(each.step.action.title())}" for each in done))
     return 0

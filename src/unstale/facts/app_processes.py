@@ -15,8 +15,15 @@ from unstale.facts.sockets import Listeners
 from unstale.layer import Layer, Standing
 from unstale.project import Backend, Project
 
-_WRAPPERS = frozenset({"npm", "npx", "pnpm", "yarn", "bun", "uv", "uvx", "poetry", "pipenv", "pdm", "hatch"})
-_WRAPPER_MARKS = (b"npm_lifecycle_event=", b"npm_command=", b"UV_RUN_RECURSION_DEPTH=", b"POETRY_ACTIVE=")
+_WRAPPERS = frozenset(
+    {"npm", "npx", "pnpm", "yarn", "bun", "uv", "uvx", "poetry", "pipenv", "pdm", "hatch"}
+)
+_WRAPPER_MARKS = (
+    b"npm_lifecycle_event=",
+    b"npm_command=",
+    b"UV_RUN_RECURSION_DEPTH=",
+    b"POETRY_ACTIVE=",
+)
 _UNIT = re.compile(r"/([^/]+\.service)(?:/|$)")
 
 
@@ -71,16 +78,23 @@ class AppProcesses(Fact):
         table, listeners = facts.get(ProcessTable), facts.get(Listeners)
         found = _found(facts.project, table, listeners, facts)
         if not found:
-            raise Absent(what="no process", why="no process of this project runs", next="Start the app.")
+            raise Absent(
+                what="no process", why="no process of this project runs", next="Start the app."
+            )
         return cls(seen_at=table.seen_at, processes=tuple(found))
 
     def summary(self) -> str:
         shown = [each for each in self.processes if each.role != "worker"]
-        return ", ".join(f"{each.program} {each.pid}" + "".join(f" :{port}" for port in each.ports) for each in shown)
+        return ", ".join(
+            f"{each.program} {each.pid}" + "".join(f" :{port}" for port in each.ports)
+            for each in shown
+        )
 
     def of(self, *roles: str) -> tuple[AppProcess, ...]:
         """Return the processes of these roles that do not live in a container."""
-        return tuple(each for each in self.processes if each.role in roles and each.owner != "container")
+        return tuple(
+            each for each in self.processes if each.role in roles and each.owner != "container"
+        )
 
     def loading_code(self) -> tuple[AppProcess, ...]:
         """Return one process for each server or job that holds the app's code: of several workers the oldest."""
@@ -95,7 +109,9 @@ class AppProcesses(Fact):
         return tuple(oldest.values())
 
 
-def _found(project: Project, table: ProcessTable, listeners: Listeners, facts: Facts) -> list[AppProcess]:
+def _found(
+    project: Project, table: ProcessTable, listeners: Listeners, facts: Facts
+) -> list[AppProcess]:
     found: dict[int, AppProcess] = {}
     for process in table.processes:
         if process.pid in table.ancestors or process.state in "ZX":
@@ -145,7 +161,9 @@ def _tied(project: Project, process: Process, prefix: str | None) -> bool:
 def _role(project: Project, command: Command) -> bool:
     if command.role in ("server", "job", "dev", "spawned"):
         return True
-    return command.role == "python" and any(_names_entry(backend, command) for backend in project.backends)
+    return command.role == "python" and any(
+        _names_entry(backend, command) for backend in project.backends
+    )
 
 
 def _names_entry(backend: Backend, command: Command) -> bool:
@@ -156,7 +174,9 @@ def _names_entry(backend: Backend, command: Command) -> bool:
     if command.module == module:
         return True
     file = module.replace(".", "/") + ".py"
-    return command.script is not None and (command.script == file or command.script.endswith("/" + file))
+    return command.script is not None and (
+        command.script == file or command.script.endswith("/" + file)
+    )
 
 
 def _orphaned(command: Command, process: Process, table: ProcessTable) -> str:
@@ -165,15 +185,26 @@ def _orphaned(command: Command, process: Process, table: ProcessTable) -> str:
     if command.role != "spawned":
         return command.role
     parent = table.find(process.ppid)
-    alive = parent is not None and parse(parent.words).role in ("server", "python", "spawned", "job")
+    alive = parent is not None and parse(parent.words).role in (
+        "server",
+        "python",
+        "spawned",
+        "job",
+    )
     return "worker" if alive else "orphan"
 
 
-def _backend(project: Project, process: Process, prefix: str | None, command: Command) -> Backend | None:
+def _backend(
+    project: Project, process: Process, prefix: str | None, command: Command
+) -> Backend | None:
     if command.role == "dev":
         return None
     places = [place for place in (process.cwd, prefix) if place]
-    inside = [each for each in project.backends if any(Path(place).is_relative_to(each.path) for place in places)]
+    inside = [
+        each
+        for each in project.backends
+        if any(Path(place).is_relative_to(each.path) for place in places)
+    ]
     if inside:
         return max(inside, key=lambda each: len(each.path.parts))
     return project.backends[0] if len(project.backends) == 1 else None
@@ -214,7 +245,10 @@ def _abandoned(process: Process, table: ProcessTable, facts: Facts) -> bool:
         return False
     parent = table.find(process.ppid)
     while parent is not None and parent.pid > 1:
-        if any(Path(word).name.removesuffix(".js").removesuffix("-cli") in _WRAPPERS for word in parent.words[:2]):
+        if any(
+            Path(word).name.removesuffix(".js").removesuffix("-cli") in _WRAPPERS
+            for word in parent.words[:2]
+        ):
             return False
         parent = table.find(parent.ppid)
     return True
@@ -230,4 +264,11 @@ def _led(each: AppProcess, found: dict[int, AppProcess]) -> AppProcess:
     if leader is each:
         return each
     role = "worker" if each.role in ("server", "worker", "job") else each.role
-    return replace(each, leader=leader.pid, role=role, reload=leader.reload, app=each.app or leader.app, program=leader.program)
+    return replace(
+        each,
+        leader=leader.pid,
+        role=role,
+        reload=leader.reload,
+        app=each.app or leader.app,
+        program=leader.program,
+    )

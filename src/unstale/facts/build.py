@@ -21,8 +21,12 @@ from unstale.host import Entry, Host
 from unstale.layer import Layer
 from unstale.project import Frontend
 
-_NO_INPUT = re.compile(r"(\.(test|spec|stories)\.\w+$|\.md$|(^|/)(__tests__|tests?|e2e|docs|coverage|\.github)/|\.log$|(^|/)\.\w+rc)")
-_INPUT = re.compile(r"(^|/)(src|public|app|pages|components|lib|styles)/|^index\.html$|^(vite|next|svelte|astro|tailwind|postcss)\.config\.\w+$")
+_NO_INPUT = re.compile(
+    r"(\.(test|spec|stories)\.\w+$|\.md$|(^|/)(__tests__|tests?|e2e|docs|coverage|\.github)/|\.log$|(^|/)\.\w+rc)"
+)
+_INPUT = re.compile(
+    r"(^|/)(src|public|app|pages|components|lib|styles)/|^index\.html$|^(vite|next|svelte|astro|tailwind|postcss)\.config\.\w+$"
+)
 _ENV_NAMES = (".env", ".env.local", ".env.production", ".env.production.local")
 _ENV_KEY = re.compile(r"import\.meta\.env\.(VITE_\w+)|process\.env\.(NEXT_PUBLIC_\w+)")
 _SHORTEST_VALUE = 6
@@ -71,7 +75,11 @@ class Builds(Fact):
         if not facts.project.frontends:
             raise Absent(what="no front end", why="no front end here", next="Nothing to do.")
         served = facts.maybe(Served)
-        pages = tuple(page for page in served.pages if not page.reloading and page.assets) if served else ()
+        pages = (
+            tuple(page for page in served.pages if not page.reloading and page.assets)
+            if served
+            else ()
+        )
         history = History(facts.host, facts.project.root)
         found = [_build(facts, each, pages, history) for each in facts.project.frontends]
         builds = tuple(each for each in found if each is not None)
@@ -80,11 +88,17 @@ class Builds(Fact):
         return cls(seen_at=facts.host.now(), builds=builds)
 
     def summary(self) -> str:
-        used = ", ".join(f"built {each.built_at:%Y-%m-%d %H:%M}, served" for each in self.builds if each.served_by)
+        used = ", ".join(
+            f"built {each.built_at:%Y-%m-%d %H:%M}, served"
+            for each in self.builds
+            if each.served_by
+        )
         return used or "built, but nothing serves it"
 
 
-def _build(facts: Facts, frontend: Frontend, pages: tuple[Page, ...], history: History) -> Build | None:
+def _build(
+    facts: Facts, frontend: Frontend, pages: tuple[Page, ...], history: History
+) -> Build | None:
     host, dist = facts.host, str(frontend.dist)
     seen = host.stat(f"{dist}/index.html")
     if seen is None:
@@ -106,12 +120,18 @@ def _build(facts: Facts, frontend: Frontend, pages: tuple[Page, ...], history: H
         served_by=tuple(page.url for page in mine),
         unbaked=unbaked,
         env_file=env_file,
-        elsewhere=tuple((page.url, place) for page in others if (place := _place(facts, page, dist))),
+        elsewhere=tuple(
+            (page.url, place) for page in others if (place := _place(facts, page, dist))
+        ),
     )
 
 
 def _inputs(host: Host, frontend: Frontend) -> list[Entry]:
-    inside = frontend.dist.relative_to(frontend.path).parts[:1] if frontend.dist.is_relative_to(frontend.path) else ()
+    inside = (
+        frontend.dist.relative_to(frontend.path).parts[:1]
+        if frontend.dist.is_relative_to(frontend.path)
+        else ()
+    )
     entries = host.walk(str(frontend.path), (*PRUNED, "dist", "build", *inside))
     return [
         each
@@ -120,7 +140,9 @@ def _inputs(host: Host, frontend: Frontend) -> list[Entry]:
     ]
 
 
-def _newer(host: Host, root: str, inputs: list[Entry], built_ns: int, history: History) -> list[Newer]:
+def _newer(
+    host: Host, root: str, inputs: list[Entry], built_ns: int, history: History
+) -> list[Newer]:
     """Return the inputs whose inode changed after the build, but for those whose content git knows to be the same."""
     found = []
     moment = datetime.fromtimestamp(built_ns / 1e9, UTC)
@@ -136,8 +158,10 @@ def _newer(host: Host, root: str, inputs: list[Entry], built_ns: int, history: H
     return found
 
 
-def _unbaked(host: Host, frontend: Frontend, inputs: list[Entry], built_ns: int) -> tuple[tuple[str, ...], str]:
-    """Return keys that the sources use and whose value, written after the build, is nowhere in it; Vite's file order."""
+def _unbaked(
+    host: Host, frontend: Frontend, inputs: list[Entry], built_ns: int
+) -> tuple[tuple[str, ...], str]:
+    """Return keys that the sources use and whose value, written after the build, is not in it; Vite's file order."""
     values: dict[str, tuple[str, str]] = {}
     changed = set()
     for name in _ENV_NAMES:
@@ -190,7 +214,9 @@ def _holds(host: Host, dist: str, page: Page) -> bool:
 def _place(facts: Facts, page: Page, dist: str) -> str:
     """Return the directory of the project whose index.html is the served page, or ""."""
     for entry in facts.host.walk(str(facts.project.root), PRUNED, depth=5):
-        if entry.path.endswith("index.html") and not f"{facts.project.root}/{entry.path}".startswith(f"{dist}/"):
+        if entry.path.endswith(
+            "index.html"
+        ) and not f"{facts.project.root}/{entry.path}".startswith(f"{dist}/"):
             path = facts.project.root / entry.path
             with suppress(OSError):
                 if hashlib.sha256(facts.host.read(str(path))).hexdigest() == page.digest:

@@ -16,7 +16,9 @@ from unstale.facts.history import History
 from unstale.facts.imports import reachable
 from unstale.host import Entry, Host
 
-_NOT_LOADED = frozenset({"tests", "test", "migrations", "versions", "docs", "scripts", "node_modules", "examples"})
+_NOT_LOADED = frozenset(
+    {"tests", "test", "migrations", "versions", "docs", "scripts", "node_modules", "examples"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,9 @@ class LoadedCode(Fact):
     def gather(cls, facts: Facts) -> LoadedCode:
         processes = facts.get(AppProcesses).loading_code()
         if not processes:
-            raise Absent(what="no server", why="no server of this project runs", next="Start the app.")
+            raise Absent(
+                what="no server", why="no server of this project runs", next="Start the app."
+            )
         sources = _sources(facts.host, facts.project.root)
         history = History(facts.host, facts.project.root)
         loaded, files = [], set[str]()
@@ -82,14 +86,20 @@ class LoadedCode(Fact):
 
 def _sources(host: Host, root: Path) -> tuple[Source, ...]:
     entries = host.walk(str(root), (*PRUNED, "dist"))
-    return tuple(_source(root, entry) for entry in entries if entry.kind == "file" and entry.path.endswith(".py"))
+    return tuple(
+        _source(root, entry)
+        for entry in entries
+        if entry.kind == "file" and entry.path.endswith(".py")
+    )
 
 
 def _source(root: Path, entry: Entry) -> Source:
     return Source(f"{root}/{entry.path}", entry.size, entry.mtime_ns, entry.ctime_ns)
 
 
-def _importable(facts: Facts, process: AppProcess, sources: tuple[Source, ...]) -> tuple[Source, ...]:
+def _importable(
+    facts: Facts, process: AppProcess, sources: tuple[Source, ...]
+) -> tuple[Source, ...]:
     """Return what the entry point reaches; without a known entry, all but tests and the like."""
     root = str(facts.project.root)
     base = str(process.backend or facts.project.root)
@@ -106,7 +116,12 @@ def _importable(facts: Facts, process: AppProcess, sources: tuple[Source, ...]) 
         for name in (f"{module}.py", f"{module}/__init__.py"):
             entry = f"{place}/{name}".lstrip("/")
             if module and entry in inside and process.program != "runserver":
-                names = reachable(entry, frozenset(inside), roots, lambda path: _text(facts.host, f"{root}/{path}"))
+                names = reachable(
+                    entry,
+                    frozenset(inside),
+                    roots,
+                    lambda path: _text(facts.host, f"{root}/{path}"),
+                )
                 return tuple(inside[name] for name in sorted(names))
     below = base[len(root) :].strip("/")
     return tuple(
@@ -145,7 +160,12 @@ def _drift(host: Host, process: AppProcess, source: Source, history: History) ->
             return None
         moved = history.moved(process.started_at)
         how = f"git diff {moved} -- {source.path}" if moved else f"git diff HEAD -- {source.path}"
-        return Drift(source.path, "its code differs from what was checked out then", how, proven=moved is not None)
+        return Drift(
+            source.path,
+            "its code differs from what was checked out then",
+            how,
+            proven=moved is not None,
+        )
     if pyc is not None:
         verdict = compared(host, interpreter(process), ((source.path, pyc),))[0]
         if verdict in ("same", "layout"):

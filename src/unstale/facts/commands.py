@@ -5,10 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePath
 
-SERVERS = ("uvicorn", "gunicorn", "hypercorn", "granian", "daphne", "waitress-serve", "fastapi", "flask")
+SERVERS = (
+    "uvicorn",
+    "gunicorn",
+    "hypercorn",
+    "granian",
+    "daphne",
+    "waitress-serve",
+    "fastapi",
+    "flask",
+)
 JOBS = ("celery", "rq", "dramatiq", "arq", "huey_consumer", "taskiq")
 DEV_TOOLS = ("vite", "next", "webpack-dev-server", "react-scripts")
-_FLAGS_WITHOUT_VALUE = frozenset("-B -E -I -O -OO -P -S -s -u -v -x -q -b -d".split())
+_FLAGS_WITHOUT_VALUE = frozenset(
+    ["-B", "-E", "-I", "-O", "-OO", "-P", "-S", "-s", "-u", "-v", "-x", "-q", "-b", "-d"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +42,9 @@ def parse(words: tuple[str, ...]) -> Command:
     if not words:
         return Command("other", "")
     program = PurePath(words[0]).name
-    if program.startswith("gunicorn: "):  # setproctitle rewrites argv: "gunicorn: master [app.main:app]"
+    if program.startswith(
+        "gunicorn: "
+    ):  # setproctitle rewrites argv: "gunicorn: master [app.main:app]"
         return Command("server", "gunicorn", app=program.partition("[")[2].rstrip("]") or None)
     if program.startswith(("python", "pypy")):
         return _python(words[1:])
@@ -61,7 +74,9 @@ def _python(words: tuple[str, ...]) -> Command:
     return _named(PurePath(rest[0]).name, tuple(rest[1:]), script=rest[0])
 
 
-def _named(name: str, rest: tuple[str, ...], module: str | None = None, script: str | None = None) -> Command:
+def _named(
+    name: str, rest: tuple[str, ...], module: str | None = None, script: str | None = None
+) -> Command:
     if name in SERVERS:
         return _server(name, rest)
     if name in JOBS:
@@ -76,18 +91,28 @@ def _server(name: str, rest: tuple[str, ...]) -> Command:
         if "run" not in rest:
             return Command("other", name)
         reload = "--debug" in rest or "--reload" in rest
-        app = next((rest[at + 1] for at, word in enumerate(rest[:-1]) if word in ("--app", "-A")), None)
+        app = next(
+            (rest[at + 1] for at, word in enumerate(rest[:-1]) if word in ("--app", "-A")), None
+        )
         return Command("server", name, app=app, reload=reload)
     if name == "fastapi":
         verb = next((word for word in rest if word in ("run", "dev")), None)
-        return Command("server" if verb else "other", name, reload=verb == "dev" or "--reload" in rest)
-    app = next((word for word in rest if ":" in word and not word.startswith("-") and _importable(word)), None)
+        return Command(
+            "server" if verb else "other", name, reload=verb == "dev" or "--reload" in rest
+        )
+    app = next(
+        (word for word in rest if ":" in word and not word.startswith("-") and _importable(word)),
+        None,
+    )
     return Command("server", name, app=app, reload="--reload" in rest)
 
 
 def _importable(word: str) -> bool:
     module, _, attribute = word.partition(":")
-    return all(part.isidentifier() for part in module.split(".")) and attribute.split("(")[0].replace(".", "").isidentifier()
+    return (
+        all(part.isidentifier() for part in module.split("."))
+        and attribute.split("(")[0].replace(".", "").isidentifier()
+    )
 
 
 def _node(words: tuple[str, ...]) -> Command:
@@ -95,5 +120,9 @@ def _node(words: tuple[str, ...]) -> Command:
         name = PurePath(word).name.removesuffix(".js").removesuffix(".mjs")
         if name in DEV_TOOLS:
             building = any(each in words for each in ("build", "preview", "start"))
-            return Command("server" if "start" in words else "other" if building else "dev", name, reload=not building)
+            return Command(
+                "server" if "start" in words else "other" if building else "dev",
+                name,
+                reload=not building,
+            )
     return Command("other", "node")

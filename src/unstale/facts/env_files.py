@@ -19,7 +19,9 @@ from unstale.facts.compiled import MARGIN
 from unstale.layer import Layer
 from unstale.project import Backend, Project
 
-_READERS = re.compile(r"load_dotenv|dotenv_values|BaseSettings|env_file|environ\.Env|read_env|from decouple")
+_READERS = re.compile(
+    r"load_dotenv|dotenv_values|BaseSettings|env_file|environ\.Env|read_env|from decouple"
+)
 _OVERRIDES = re.compile(r"load_dotenv\([^)]*override\s*=\s*True")
 
 
@@ -53,17 +55,31 @@ class EnvFiles(Fact):
         project = facts.project
         files = [path for backend in project.backends for path in backend.env_files]
         if not files:
-            raise Absent(what="no .env", why="the back end has no .env file", next="cp .env.example .env")
+            raise Absent(
+                what="no .env", why="the back end has no .env file", next="cp .env.example .env"
+            )
         texts = [_sources(facts, backend) for backend in project.backends]
         if not any(_READERS.search(text) for text in texts):
-            raise Absent(what="no reader of .env", why="no code here reads the .env file", next="Nothing to do.")
+            raise Absent(
+                what="no reader of .env",
+                why="no code here reads the .env file",
+                next="Nothing to do.",
+            )
         processes = facts.get(AppProcesses)
-        reads = [read for process in processes.loading_code() if (read := _read(facts, project, process))]
+        reads = [
+            read for process in processes.loading_code() if (read := _read(facts, project, process))
+        ]
         overriding = any(_OVERRIDES.search(text) for text in texts)
         return cls(seen_at=facts.host.now(), reads=tuple(reads), overriding=overriding)
 
     def summary(self) -> str:
-        return ", ".join(dict.fromkeys(Path(each.path).name + f" ({len(each.equal) + len(each.missing) + len(each.beaten)} keys)" for each in self.reads))
+        return ", ".join(
+            dict.fromkeys(
+                Path(each.path).name
+                + f" ({len(each.equal) + len(each.missing) + len(each.beaten)} keys)"
+                for each in self.reads
+            )
+        )
 
 
 def _sources(facts: Facts, backend: Backend) -> str:
@@ -71,7 +87,9 @@ def _sources(facts: Facts, backend: Backend) -> str:
     for entry in facts.host.walk(str(backend.path), (*PRUNED, "tests", "test"), depth=4):
         if entry.kind == "file" and entry.path.endswith(".py") and entry.size < 200_000:  # noqa: PLR2004 - no settings file is larger
             with suppress(OSError):
-                texts.append(facts.host.read(f"{backend.path}/{entry.path}").decode("utf-8", "replace"))
+                texts.append(
+                    facts.host.read(f"{backend.path}/{entry.path}").decode("utf-8", "replace")
+                )
     return "\n".join(texts)
 
 
@@ -80,7 +98,9 @@ def _read(facts: Facts, project: Project, process: AppProcess) -> Read | None:
     if backend is None or not backend.env_files:
         return None
     path = backend.env_files[0]
-    declared = dotenv_values(stream=io.StringIO(facts.host.read(str(path)).decode("utf-8", "replace")), interpolate=False)
+    declared = dotenv_values(
+        stream=io.StringIO(facts.host.read(str(path)).decode("utf-8", "replace")), interpolate=False
+    )
     raw = facts.host.read(f"/proc/{process.pid}/environ").decode("utf-8", "surrogateescape")
     environ = dict(item.partition("=")[::2] for item in raw.split("\0") if "=" in item)
     keys = [key for key, value in declared.items() if value is not None and "$" not in value]
@@ -97,6 +117,9 @@ def _read(facts: Facts, project: Project, process: AppProcess) -> Read | None:
 def _changed(facts: Facts, path: Path, process: AppProcess) -> datetime | None:
     """Return when the file was written, if that is after the start: mtime and ctime both say so."""
     seen = facts.host.stat(str(path))
-    if seen is None or min(seen.mtime_ns, seen.ctime_ns) / 1e9 <= process.started_at.timestamp() + MARGIN:
+    if (
+        seen is None
+        or min(seen.mtime_ns, seen.ctime_ns) / 1e9 <= process.started_at.timestamp() + MARGIN
+    ):
         return None
     return datetime.fromtimestamp(seen.mtime_ns / 1e9, UTC)

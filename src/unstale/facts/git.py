@@ -22,7 +22,9 @@ def git(host: Host, root: str, *words: str, timeout: float = 5.0) -> str:
     done = host.run(("git", "-C", root, *words), env=QUIET, timeout=timeout)
     if done.code != 0:
         why = done.err.strip().splitlines()[-1] if done.err.strip() else f"exit {done.code}"
-        raise Unavailable(what=f"git {words[0]} failed", why=why, next=f"git -C {root} {' '.join(words)}")
+        raise Unavailable(
+            what=f"git {words[0]} failed", why=why, next=f"git -C {root} {' '.join(words)}"
+        )
     return done.out
 
 
@@ -63,8 +65,13 @@ class Checkout(Fact):
         if not facts.project.git:
             raise Absent(what="no checkout", why="this is no git checkout", next="git init")
         if host.which("git") is None:
-            raise Absent(what="no git", why="git is not installed on this machine", next="Install git.")
-        if host.run(("git", "-C", root, "rev-parse", "-q", "--verify", "HEAD"), env=QUIET).code != 0:
+            raise Absent(
+                what="no git", why="git is not installed on this machine", next="Install git."
+            )
+        if (
+            host.run(("git", "-C", root, "rev-parse", "-q", "--verify", "HEAD"), env=QUIET).code
+            != 0
+        ):
             raise Absent(what="no commit", why="nothing was committed yet", next="git commit")
         return _gather(facts, host, root)
 
@@ -73,12 +80,25 @@ class Checkout(Fact):
         if self.upstream is None:
             return f"{here}, no upstream"
         where = "=" if not (self.ahead or self.behind) else f"+{self.ahead} -{self.behind} to"
-        return f"{here} {where} {self.upstream}" + (f", {len(self.changes)} edited" if self.changes else "")
+        return f"{here} {where} {self.upstream}" + (
+            f", {len(self.changes)} edited" if self.changes else ""
+        )
 
 
 def _gather(facts: Facts, host: Host, root: str) -> Checkout:
-    status = git(host, root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", timeout=20.0)
-    heads = dict(line[2:].split(" ", 1) for line in status.split("\0") if line.startswith("# branch."))
+    status = git(
+        host,
+        root,
+        "status",
+        "--porcelain=v2",
+        "--branch",
+        "-z",
+        "--untracked-files=normal",
+        timeout=20.0,
+    )
+    heads = dict(
+        line[2:].split(" ", 1) for line in status.split("\0") if line.startswith("# branch.")
+    )
     branch = None if heads["branch.head"] == "(detached)" else heads["branch.head"]
     upstream = heads.get("branch.upstream")
     ahead, behind = (abs(int(word)) for word in heads.get("branch.ab", "+0 -0").split())
@@ -119,16 +139,24 @@ def _changes(status: str) -> list[Change]:
 
 
 def _incoming(host: Host, root: str) -> list[str]:
-    return [path for path in git(host, root, "diff", "--name-only", "-z", "HEAD...@{u}").split("\0") if path]
+    return [
+        path
+        for path in git(host, root, "diff", "--name-only", "-z", "HEAD...@{u}").split("\0")
+        if path
+    ]
 
 
 def _default(host: Host, root: str, upstream: str | None) -> str | None:
     remote = (upstream or "origin/").partition("/")[0]
-    done = host.run(("git", "-C", root, "symbolic-ref", "-q", f"refs/remotes/{remote}/HEAD"), env=QUIET)
+    done = host.run(
+        ("git", "-C", root, "symbolic-ref", "-q", f"refs/remotes/{remote}/HEAD"), env=QUIET
+    )
     return done.out.strip().removeprefix("refs/remotes/") or None
 
 
-def _ask(facts: Facts, host: Host, root: str, branch: str | None, upstream: str | None) -> tuple[str | None, str]:
+def _ask(
+    facts: Facts, host: Host, root: str, branch: str | None, upstream: str | None
+) -> tuple[str | None, str]:
     """Ask the remote where the upstream is now; silence never makes anything stale."""
     if facts.options.offline:
         return None, "--offline"
@@ -137,7 +165,9 @@ def _ask(facts: Facts, host: Host, root: str, branch: str | None, upstream: str 
     remote, _, name = upstream.partition("/")
     try:
         done = host.run(
-            ("git", "-C", root, "ls-remote", "--heads", remote, f"refs/heads/{name}"), env=QUIET, timeout=5.0
+            ("git", "-C", root, "ls-remote", "--heads", remote, f"refs/heads/{name}"),
+            env=QUIET,
+            timeout=5.0,
         )
     except Unavailable as error:
         return None, error.why

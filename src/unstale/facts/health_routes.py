@@ -38,7 +38,11 @@ class HealthRoutes(Fact):
     def gather(cls, facts: Facts) -> HealthRoutes:
         backends = [each for each in facts.project.backends if each.kind in _KINDS]
         if not backends:
-            raise Absent(what="no such back end", why="no FastAPI or Starlette back end here", next="Nothing to do.")
+            raise Absent(
+                what="no such back end",
+                why="no FastAPI or Starlette back end here",
+                next="Nothing to do.",
+            )
         found = [route for backend in backends for route in _lying(facts, backend)]
         return cls(seen_at=facts.host.now(), lying=tuple(found))
 
@@ -61,10 +65,16 @@ def _in_source(facts: Facts, path: str, text: str) -> list[LyingRoute]:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             route = _route(node)
-            returns = [each for each in ast.walk(node) if isinstance(each, ast.Return) and _status(each) is not None]
+            returns = [
+                each
+                for each in ast.walk(node)
+                if isinstance(each, ast.Return) and _status(each) is not None
+            ]
             if route and returns:
                 patch = _patch(facts.project.relative(path), text, node, returns)
-                found.append(LyingRoute(route, facts.project.relative(path), returns[0].lineno, patch))
+                found.append(
+                    LyingRoute(route, facts.project.relative(path), returns[0].lineno, patch)
+                )
     return found
 
 
@@ -81,7 +91,11 @@ def _route(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str | None:
 def _status(node: ast.Return) -> int | None:
     """Return the number in `return {...}, 500`."""
     value = node.value
-    if isinstance(value, ast.Tuple) and len(value.elts) == 2 and isinstance(value.elts[0], ast.Dict):  # noqa: PLR2004 - a pair
+    if (
+        isinstance(value, ast.Tuple)
+        and len(value.elts) == 2  # noqa: PLR2004 - a pair
+        and isinstance(value.elts[0], ast.Dict)
+    ):
         last = value.elts[1]
         if isinstance(last, ast.Constant) and isinstance(last.value, int) and last.value >= 400:  # noqa: PLR2004 - RFC 9110, 15.5
             return last.value
@@ -95,14 +109,31 @@ def _patch(
     lines = text.splitlines(keepends=True)
     after = list(lines)
     for each in returns:
-        after[each.lineno - 1 : each.end_lineno] = [_answered(text, each)] + [""] * ((each.end_lineno or 0) - each.lineno)
+        after[each.lineno - 1 : each.end_lineno] = [_answered(text, each)] + [""] * (
+            (each.end_lineno or 0) - each.lineno
+        )
     for handler in (each for each in ast.walk(node) if isinstance(each, ast.Try)):
         broad = next((each for each in handler.handlers if _broad(each)), None)
-        if broad is not None and any(isinstance(each, ast.Raise) for each in ast.walk(handler)) and "HTTPException" in text:
-            indent = lines[broad.lineno - 1][: len(lines[broad.lineno - 1]) - len(lines[broad.lineno - 1].lstrip())]
-            after[broad.lineno - 1] = f"{indent}except HTTPException:\n{indent}    raise\n" + after[broad.lineno - 1]
+        if (
+            broad is not None
+            and any(isinstance(each, ast.Raise) for each in ast.walk(handler))
+            and "HTTPException" in text
+        ):
+            indent = lines[broad.lineno - 1][
+                : len(lines[broad.lineno - 1]) - len(lines[broad.lineno - 1].lstrip())
+            ]
+            after[broad.lineno - 1] = (
+                f"{indent}except HTTPException:\n{indent}    raise\n" + after[broad.lineno - 1]
+            )
     if "import JSONResponse" not in text:
-        at = next((number for number, line in enumerate(lines) if line.startswith(("from fastapi", "import fastapi", "from starlette"))), 0)
+        at = next(
+            (
+                number
+                for number, line in enumerate(lines)
+                if line.startswith(("from fastapi", "import fastapi", "from starlette"))
+            ),
+            0,
+        )
         after[at] = after[at] + "from fastapi.responses import JSONResponse\n"
     new = "".join(after).splitlines(keepends=True)
     diff = difflib.unified_diff(lines, new, f"a/{path}", f"b/{path}")
@@ -116,4 +147,6 @@ def _answered(text: str, node: ast.Return) -> str:
 
 
 def _broad(handler: ast.ExceptHandler) -> bool:
-    return handler.type is None or (isinstance(handler.type, ast.Name) and handler.type.id in ("Exception", "BaseException"))
+    return handler.type is None or (
+        isinstance(handler.type, ast.Name) and handler.type.id in ("Exception", "BaseException")
+    )

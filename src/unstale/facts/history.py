@@ -44,7 +44,16 @@ class History:
     def _reflog(self) -> list[tuple[int, str]]:
         try:
             done = self._host.run(
-                ("git", "-C", self._root, "rev-parse", "--path-format=absolute", "--git-path", "logs/HEAD"), env=QUIET
+                (
+                    "git",
+                    "-C",
+                    self._root,
+                    "rev-parse",
+                    "--path-format=absolute",
+                    "--git-path",
+                    "logs/HEAD",
+                ),
+                env=QUIET,
             )
             lines = self._host.read(done.out.rstrip("\n")).decode("utf-8", "replace").splitlines()
         except (Unavailable, OSError):
@@ -57,5 +66,7 @@ class History:
 
     def _show(self, commit: str, path: str) -> str | None:
         place = Path(path)
-        done = self._host.run(("git", "-C", str(place.parent), "show", f"{commit}:./{place.name}"), env=QUIET)
+        done = self._host.run(
+            ("git", "-C", str(place.parent), "show", f"{commit}:./{place.name}"), env=QUIET
+        )
         return done.out if done.code == 0 else None

@@ -19,7 +19,9 @@ from unstale.layer import Layer
 
 _BAD = re.compile(r"(?i)^(unhealthy|outdated|error|fail(ed|ing|ure)?|down|degraded|critical)$")
 _ASSET = re.compile(r"""(?:src|href)=["']([^"']*?/?[\w.-]+[-.][\w-]{6,}\.(?:js|mjs|css))["']""")
-_ROUTE = re.compile(r"""@\w+\.(?:get|route|api_route)\(\s*["']([^"'{}<>]*(?:health|ready|alive)[^"'{}<>]*)["']""")
+_ROUTE = re.compile(
+    r"""@\w+\.(?:get|route|api_route)\(\s*["']([^"'{}<>]*(?:health|ready|alive)[^"'{}<>]*)["']"""
+)
 _PREFIX = re.compile(r"""APIRouter\([^)]*prefix\s*=\s*["']([^"']*)["']""")
 _KNOWN = ("/health", "/health/db", "/healthz", "/ready")
 
@@ -28,7 +30,7 @@ _KNOWN = ("/health", "/health/db", "/healthz", "/ready")
 class Page:
     """The answer at / of one address. `pid` is 0 for an address that no process here serves.
 
-    `assets` are the hashed files that the page names; without any it is not a built page. `digest` is the body's SHA-256.
+    `assets` are the hashed files that the page names; without any it is no built page. `digest` is the body's SHA-256.
     """
 
     url: str
@@ -65,7 +67,11 @@ class Served(Fact):
     def gather(cls, facts: Facts) -> Served:
         targets = _targets(facts)
         if not targets:
-            raise Absent(what="no address", why="no server of this project answers", next="Start the app, or add --url.")
+            raise Absent(
+                what="no address",
+                why="no server of this project answers",
+                next="Start the app, or add --url.",
+            )
         routes = _routes(facts)
         pages, health = [], []
         for url, pid, reloading in targets:
@@ -79,7 +85,11 @@ class Served(Fact):
                     health.append(Health(f"{url}{route}", pid, told.status, _contradiction(told)))
         if not pages:
             first = targets[0][0]
-            raise Unavailable(what=f"{first} did not answer", why="no HTTP answer within 3 s", next=f"curl -i {first}")
+            raise Unavailable(
+                what=f"{first} did not answer",
+                why="no HTTP answer within 3 s",
+                next=f"curl -i {first}",
+            )
         return cls(seen_at=facts.host.now(), pages=tuple(pages), health=tuple(health))
 
     def summary(self) -> str:
@@ -91,8 +101,10 @@ def _targets(facts: Facts) -> list[tuple[str, int, bool]]:
     targets = [(url.rstrip("/"), 0, False) for url in named]
     processes = facts.maybe(AppProcesses)
     for process in processes.of("server", "orphan") if processes else ():
-        targets += [(f"http://127.0.0.1:{port}", process.pid, process.reload) for port in process.ports]
-    unique = {}
+        targets += [
+            (f"http://127.0.0.1:{port}", process.pid, process.reload) for port in process.ports
+        ]
+    unique: dict[str, tuple[str, int, bool]] = {}
     for url, pid, reloading in targets:
         unique.setdefault(urlsplit(url).netloc, (url, pid, reloading))
     return list(unique.values())
@@ -146,7 +158,11 @@ def _routes(facts: Facts) -> tuple[str, ...]:
         for entry in facts.host.walk(str(backend.path), (*PRUNED, "tests", "test"), depth=4):
             if entry.kind == "file" and entry.path.endswith(".py") and entry.size < 200_000:  # noqa: PLR2004 - no route file is larger
                 with suppress(OSError):
-                    text = facts.host.read(f"{backend.path}/{entry.path}").decode("utf-8", "replace")
+                    text = facts.host.read(f"{backend.path}/{entry.path}").decode(
+                        "utf-8", "replace"
+                    )
                     prefixes = _PREFIX.findall(text) or [""]
-                    found |= dict.fromkeys(prefix + path for prefix in prefixes for path in _ROUTE.findall(text))
+                    found |= dict.fromkeys(
+                        prefix + path for prefix in prefixes for path in _ROUTE.findall(text)
+                    )
     return tuple(path for path in found if path.startswith("/"))[:12]

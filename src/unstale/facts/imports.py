@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#;]+)|import[ \t]+([^\n#;]+))", re.MULTILINE)
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#;]+)|import[ \t]+([^\n#;]+))",
+    re.MULTILINE,
+)
 
 Read = Callable[[str], str]
 
 
-def reachable(entry: str, files: frozenset[str], roots: tuple[str, ...], read: Read) -> frozenset[str]:
+def reachable(
+    entry: str, files: frozenset[str], roots: tuple[str, ...], read: Read
+) -> frozenset[str]:
     """Return the files that importing `entry` can load; paths are relative to the project, `roots` its sys.path."""
     seen: set[str] = set()
     todo = [entry, *_packages(entry, files)]
@@ -30,8 +35,16 @@ def _imports(text: str, path: str, roots: tuple[str, ...]) -> list[tuple[str, tu
         if plain:
             found += [(word.split(" as ")[0].strip(), ()) for word in plain.split(",")]
         else:
-            words = tuple(word.split(" as ")[0].strip() for word in names.strip("() \t\n").replace("\n", " ").split(","))
-            found.append((_absolute(origin, path, roots), tuple(word for word in words if word.isidentifier())))
+            words = tuple(
+                word.split(" as ")[0].strip()
+                for word in names.strip("() \t\n").replace("\n", " ").split(",")
+            )
+            found.append(
+                (
+                    _absolute(origin, path, roots),
+                    tuple(word for word in words if word.isidentifier()),
+                )
+            )
     return found
 
 
@@ -39,7 +52,9 @@ def _absolute(origin: str, path: str, roots: tuple[str, ...]) -> str:
     dots = len(origin) - len(origin.lstrip("."))
     if not dots:
         return origin
-    inside = max((root for root in roots if not root or path.startswith(f"{root}/")), key=len, default="")
+    inside = max(
+        (root for root in roots if not root or path.startswith(f"{root}/")), key=len, default=""
+    )
     parts = path.removeprefix(inside).strip("/").split("/")[:-1]
     base = parts[: len(parts) - dots + 1]
     return ".".join([*base, *filter(None, [origin[dots:]])])

@@ -82,10 +82,14 @@ def _packages(host: Host, path: str) -> dict[str, dict[str, Any]]:
     try:
         document = json.loads(host.read(path))
     except ValueError as error:
-        raise Unavailable(what=f"cannot read {path}", why=str(error), next="npm install --package-lock-only") from None
+        raise Unavailable(
+            what=f"cannot read {path}", why=str(error), next="npm install --package-lock-only"
+        ) from None
     packages = document.get("packages")
     if not isinstance(packages, dict):
-        raise Absent(what=f"{path} is too old", why="its lock format is version 1", next="npm install")
+        raise Absent(
+            what=f"{path} is too old", why="its lock format is version 1", next="npm install"
+        )
     return packages
 
 

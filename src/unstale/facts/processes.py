@@ -92,7 +92,9 @@ class ProcessTable(Fact):
         return next((each for each in self.processes if each.pid == pid), None)
 
 
-def _process(host: Host, pid: int, now: datetime, uptime: float, rate: int, own: str) -> Process:
+def _process(  # noqa: PLR0917 - what one look needs
+    host: Host, pid: int, now: datetime, uptime: float, rate: int, own: str
+) -> Process:
     stat = host.read(f"/proc/{pid}/stat").decode("utf-8", "replace")
     fields = stat[stat.rindex(")") + 2 :].split()
     raw = host.read(f"/proc/{pid}/cmdline").decode("utf-8", "surrogateescape")
@@ -158,8 +160,14 @@ def _held(host: Host, pid: int) -> list[Held]:
             target = _link(host, f"/proc/{pid}/fd/{name}")
             if target.startswith("socket:["):
                 found.append(Held(pid, int(name), target, gone=False))
-            elif target.startswith("/") and not target.startswith(("/dev/", "/proc/", "/sys/", "/memfd:")):
-                path, gone = _place(host, f"/proc/{pid}/fd/{name}") if target.endswith(_DELETED) else (target, False)
+            elif target.startswith("/") and not target.startswith(
+                ("/dev/", "/proc/", "/sys/", "/memfd:")
+            ):
+                path, gone = (
+                    _place(host, f"/proc/{pid}/fd/{name}")
+                    if target.endswith(_DELETED)
+                    else (target, False)
+                )
                 found.append(Held(pid, int(name), path, gone))
     return found
 

@@ -42,7 +42,9 @@ class Listeners(Fact):
         for name in ("tcp", "tcp6"):
             with suppress(FileNotFoundError):
                 text = facts.host.read(f"/proc/net/{name}").decode()
-                found += [each for line in text.splitlines()[1:] if (each := _listener(line, holders))]
+                found += [
+                    each for line in text.splitlines()[1:] if (each := _listener(line, holders))
+                ]
         return cls(seen_at=facts.host.now(), listeners=tuple(found))
 
     def ports(self, pid: int) -> tuple[int, ...]:
@@ -60,7 +62,13 @@ def _listener(line: str, holders: dict[int, list[int]]) -> Listener | None:
         return None
     address, _, port = fields[1].partition(":")
     inode = int(fields[9])
-    return Listener(_address(address), int(port, 16), inode, int(fields[7]), tuple(sorted(set(holders.get(inode, ())))))
+    return Listener(
+        _address(address),
+        int(port, 16),
+        inode,
+        int(fields[7]),
+        tuple(sorted(set(holders.get(inode, ())))),
+    )
 
 
 def _address(text: str) -> str:
@@ -84,5 +92,9 @@ def listening_ports(host: Host, pids: tuple[int, ...]) -> tuple[int, ...]:
     for name in ("tcp", "tcp6"):
         with suppress(FileNotFoundError):
             lines = host.read(f"/proc/net/{name}").decode().splitlines()[1:]
-            found |= {each.port for line in lines if (each := _listener(line, {})) and each.inode in inodes}
+            found |= {
+                each.port
+                for line in lines
+                if (each := _listener(line, {})) and each.inode in inodes
+            }
     return tuple(sorted(found))

@@ -13,7 +13,11 @@ import struct
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _NO_NEW_PRIVS, _SET_SECCOMP, _FILTER = 38, 22, 2
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
-_ALLOW, _REFUSE, _UNSUPPORTED = 0x7FFF0000, 0x00050000 | 1, 0x00050000 | 38  # RET_ALLOW, EPERM, ENOSYS
+_ALLOW, _REFUSE, _UNSUPPORTED = (
+    0x7FFF0000,
+    0x00050000 | 1,
+    0x00050000 | 38,
+)  # RET_ALLOW, EPERM, ENOSYS
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _CLONE_THREAD = 0x00010000
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
@@ -100,15 +104,35 @@ def _program(forbid_opening):
     for numbers in _REFUSED.values():
         lines += _refuse(numbers[column])
     lines += _refuse(_CLONE3[column], _UNSUPPORTED)  # libc then uses clone, whose flags can be read
-    lines += _when(_CLONE[column], [_load(16), _jump(0x45, _CLONE_THREAD, 1, 0), _return(_REFUSE), _return(_ALLOW)])
-    to_nobody = [_load(48), _jump(0x15, 0, 0, 2), _load(52), _jump(0x15, 0, 1, 0), _return(_REFUSE), _return(_ALLOW)]
+    lines += _when(
+        _CLONE[column],
+        [_load(16), _jump(0x45, _CLONE_THREAD, 1, 0), _return(_REFUSE), _return(_ALLOW)],
+    )
+    to_nobody = [
+        _load(48),
+        _jump(0x15, 0, 0, 2),
+        _load(52),
+        _jump(0x15, 0, 1, 0),
+        _return(_REFUSE),
+        _return(_ALLOW),
+    ]
     lines += _when(_SENDTO[column], to_nobody)
-    families = [_load(16), _jump(0x15, 1, 3, 0), _jump(0x15, 2, 2, 0), _jump(0x15, 10, 1, 0), _return(_REFUSE), _return(_ALLOW)]
+    families = [
+        _load(16),
+        _jump(0x15, 1, 3, 0),
+        _jump(0x15, 2, 2, 0),
+        _jump(0x15, 10, 1, 0),
+        _return(_REFUSE),
+        _return(_ALLOW),
+    ]
     lines += _when(_SOCKET[column], families)
     if forbid_opening:
         lines += _refuse(_OPENAT2[column], _UNSUPPORTED)
         for numbers, offset in ((_OPEN, 24), (_OPENAT, 32)):
-            lines += _when(numbers[column], [_load(offset), _jump(0x45, _WRITING, 0, 1), _return(_REFUSE), _return(_ALLOW)])
+            lines += _when(
+                numbers[column],
+                [_load(offset), _jump(0x45, _WRITING, 0, 1), _return(_REFUSE), _return(_ALLOW)],
+            )
     return [*lines, _return(_ALLOW)]
 
 

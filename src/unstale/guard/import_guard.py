@@ -26,7 +26,7 @@ import time
 import traceback
 
 _FAILURES = []  # their frames keep alive what a failed module had registered
-_SECRET_KEY = re.compile(r"SECRET|TOKEN|KEY|PASSW|PWD|DSN|CREDENTIAL|AUTH", re.I)
+_SECRET_KEY = re.compile(r"SECRET|TOKEN|KEY|PASSW|PWD|DSN|CREDENTIAL|AUTH", re.IGNORECASE)
 _USERINFO = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
 
 
@@ -34,13 +34,22 @@ def main():
     began = time.monotonic()
     asked = json.load(sys.stdin)
     answer_to = _keep_stdout()
-    answer = {"schema": "unstale.guard/1", "python": sys.version.split()[0], "imported": [], "failed": [], "tables": []}
+    answer = {
+        "schema": "unstale.guard/1",
+        "python": sys.version.split()[0],
+        "imported": [],
+        "failed": [],
+        "tables": [],
+    }
     sys.dont_write_bytecode = True
     answer["barrier"] = _barrier()
     held = answer["barrier"]["landlock"] or answer["barrier"]["seccomp"]
     if held or asked.get("allow_import_without_barrier"):
         # the server's own path comes first, and this script's directory must not be found
-        sys.path[:] = [*asked["sys_path"], *[each for each in sys.path if each != os.path.dirname(os.path.abspath(__file__))]]
+        sys.path[:] = [
+            *asked["sys_path"],
+            *[each for each in sys.path if each != os.path.dirname(os.path.abspath(__file__))],
+        ]
         _limit(int(asked.get("seconds", 20)))
         _import_all(asked, answer)
         _collect(asked, answer)
@@ -100,9 +109,15 @@ def _attempt(module, load, answer):
     except BaseException as error:  # the project's code may raise anything, SystemExit included
         _FAILURES.append(error)
         frames = traceback.extract_tb(error.__traceback__)
-        last = next((each for each in reversed(frames) if "importlib" not in each.filename), frames[-1])
-        text = _masked("%s: %s" % (type(error).__name__, str(error).splitlines()[0] if str(error) else ""))
-        answer["failed"].append({"module": module, "error": text, "file": last.filename, "line": last.lineno})
+        last = next(
+            (each for each in reversed(frames) if "importlib" not in each.filename), frames[-1]
+        )
+        text = _masked(
+            "%s: %s" % (type(error).__name__, str(error).splitlines()[0] if str(error) else "")
+        )
+        answer["failed"].append(
+            {"module": module, "error": text, "file": last.filename, "line": last.lineno}
+        )
 
 
 def _masked(text):
@@ -115,9 +130,18 @@ def _masked(text):
 
 def _collect(asked, answer):
     try:
-        answer["tables"] = _sqlalchemy_tables() + (_django_tables() if asked.get("django_settings") else [])
+        answer["tables"] = _sqlalchemy_tables() + (
+            _django_tables() if asked.get("django_settings") else []
+        )
     except Exception as error:
-        answer["failed"].append({"module": "", "error": _masked("%s: %s" % (type(error).__name__, error)), "file": "", "line": 0})
+        answer["failed"].append(
+            {
+                "module": "",
+                "error": _masked("%s: %s" % (type(error).__name__, error)),
+                "file": "",
+                "line": 0,
+            }
+        )
 
 
 def _sqlalchemy_tables():
@@ -127,13 +151,20 @@ def _sqlalchemy_tables():
     found = {}
     own = {
         id(each)  # oracle's and mssql's catalogues, which a dialect's import declares
-        for name, module in list(sys.modules.items()) if name.startswith("sqlalchemy.")
-        for each in vars(module).values() if isinstance(each, kind)
+        for name, module in list(sys.modules.items())
+        if name.startswith("sqlalchemy.")
+        for each in vars(module).values()
+        if isinstance(each, kind)
     }
-    for metadata in [each for each in gc.get_objects() if isinstance(each, kind) and id(each) not in own]:
+    for metadata in [
+        each for each in gc.get_objects() if isinstance(each, kind) and id(each) not in own
+    ]:
         for table in metadata.tables.values():
             found.setdefault((table.schema, table.name), table)
-    return [_table(table) for _, table in sorted(found.items(), key=lambda item: (item[0][0] or "", item[0][1]))]
+    return [
+        _table(table)
+        for _, table in sorted(found.items(), key=lambda item: (item[0][0] or "", item[0][1]))
+    ]
 
 
 def _table(table):
@@ -180,7 +211,11 @@ def _loaded(roots):
     files = set()
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
-        if file and "site-packages" not in file and any(os.path.abspath(file).startswith(root + os.sep) for root in roots):
+        if (
+            file
+            and "site-packages" not in file
+            and any(os.path.abspath(file).startswith(root + os.sep) for root in roots)
+        ):
             files.add(os.path.abspath(file))
     return sorted(files)
 

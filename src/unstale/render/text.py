@@ -22,12 +22,18 @@ _STATES = {
     State.ABSENT: ("·", "dim"),
 }
 _PREVIEW = 8
-_SEVERITIES = {Severity.STALE: ("✗", "bold red"), Severity.RISK: ("!", "yellow"), Severity.NOTE: ("i", "cyan")}
+_SEVERITIES = {
+    Severity.STALE: ("✗", "bold red"),
+    Severity.RISK: ("!", "yellow"),
+    Severity.NOTE: ("i", "cyan"),
+}
 
 
 def report(seen: Report, *, verbose: bool = False, quiet: bool = False) -> str:
     """Return the report as text, with colour where stdout is a terminal that wants it."""
-    console = Console(file=io.StringIO(), force_terminal=sys.stdout.isatty(), width=_width(), highlight=False)
+    console = Console(
+        file=io.StringIO(), force_terminal=sys.stdout.isatty(), width=_width(), highlight=False
+    )
     if not quiet:
         _head(console, seen)
         _chain(console, seen)
@@ -47,9 +53,13 @@ def _width() -> int | None:
 
 
 def _head(console: Console, seen: Report) -> None:
-    parts = ", ".join(f"{kind} in {path}" if path != "." else kind for kind, path in seen.project.parts)
+    parts = ", ".join(
+        f"{kind} in {path}" if path != "." else kind for kind, path in seen.project.parts
+    )
     root = printable(str(seen.project.root))
-    words = Text.assemble((printable(seen.project.name), "bold"), f"  {printable(parts)}", (f"  {root}", "dim"))
+    words = Text.assemble(
+        (printable(seen.project.name), "bold"), f"  {printable(parts)}", (f"  {root}", "dim")
+    )
     console.print(words, no_wrap=True, overflow="ellipsis")
     console.print()
 
@@ -58,11 +68,15 @@ def _chain(console: Console, seen: Report) -> None:
     absent = []
     for line in seen.layers:
         if line.state is State.ABSENT and not line.summary:
-            absent.append(line.layer.title)
+            absent.append(line.layer.words)
             continue
         symbol, style = _STATES[line.state]
         words = f"{line.state.value:<8}"
-        shown = Text.assemble(f"  {line.layer.value}  {line.layer.title:<16}", (f"{symbol} {words}", style), printable(line.summary))
+        shown = Text.assemble(
+            f"  {line.layer.value}  {line.layer.words:<16}",
+            (f"{symbol} {words}", style),
+            printable(line.summary),
+        )
         console.print(shown, no_wrap=True, overflow="ellipsis")
     if absent:
         console.print(Text(f"  ·    not here: {', '.join(absent)}", style="dim"), soft_wrap=False)
@@ -82,7 +96,11 @@ def _finding(console: Console, seen: Report, each: Reported, indent: int) -> Non
     finding = each.finding
     symbol, style = _SEVERITIES[finding.severity]
     lead = "└─ " if indent else ""
-    _put(console, Text.assemble(lead, (f"{symbol} {each.code} ", style), (each.title, "bold")), indent)
+    _put(
+        console,
+        Text.assemble(lead, (f"{symbol} {each.code} ", style), (each.title, "bold")),
+        indent,
+    )
     inner = indent + (5 if indent else 2)
     _put(console, Text(_short(seen, finding.subject)), inner)
     _put(console, Text(_short(seen, finding.because)), inner)
@@ -107,12 +125,20 @@ def _fix(console: Console, seen: Report, each: Reported, inner: int) -> None:
         return
     undo = ", can be undone" if action.undoable else ""
     title = _short(seen, action.title())
-    _put(console, Text.assemble(("fix   ", "dim"), title, (f"  ({action.risk.word}{undo})", "dim")), inner)
+    _put(
+        console,
+        Text.assemble(("fix   ", "dim"), title, (f"  ({action.risk.word}{undo})", "dim")),
+        inner,
+    )
     lines = action.preview()
     for line in lines[:_PREVIEW]:
         _put(console, Text(_short(seen, line), style="cyan"), inner + 6)
     if len(lines) > _PREVIEW:
-        _put(console, Text(f"… {len(lines) - _PREVIEW} more lines: unstale fix {each.code}", style="dim"), inner + 6)
+        _put(
+            console,
+            Text(f"… {len(lines) - _PREVIEW} more lines: unstale fix {each.code}", style="dim"),
+            inner + 6,
+        )
 
 
 def _short(seen: Report, text: str) -> str:
@@ -130,7 +156,11 @@ def _others(console: Console, seen: Report) -> None:
         reasons.setdefault((unknown.because, unknown.next), []).append(unknown.code)
     for (because, following), codes in reasons.items():
         names = ", ".join(dict.fromkeys(codes))
-        _put(console, Text.assemble(("? ", "bold yellow"), f"{names} not checked: {_short(seen, because)}"), 0)
+        _put(
+            console,
+            Text.assemble(("? ", "bold yellow"), f"{names} not checked: {_short(seen, because)}"),
+            0,
+        )
         _put(console, Text(f"next: {_short(seen, following)}", style="dim"), 2)
     for crashed in seen.crashed:
         text = f"{crashed.code} crashed: {crashed.what} at {crashed.where}"
@@ -143,18 +173,32 @@ def _others(console: Console, seen: Report) -> None:
 
 def _proven(console: Console, seen: Report) -> None:
     for each in seen.proven:
-        console.print(Text.assemble(("✓ ", "green"), f"{each.code} {_short(seen, each.fresh.subject)}"))
+        console.print(
+            Text.assemble(("✓ ", "green"), f"{each.code} {_short(seen, each.fresh.subject)}")
+        )
         have = each.fresh.have
-        _put(console, Text(f"{_short(seen, have.value)}   {_short(seen, have.source)}", style="dim"), 2)
+        _put(
+            console,
+            Text(f"{_short(seen, have.value)}   {_short(seen, have.source)}", style="dim"),
+            2,
+        )
     if seen.proven:
         console.print()
 
 
 def _verdict(console: Console, seen: Report) -> None:
-    counts = [f"{len(seen.of(severity))} {severity.value}" for severity in Severity if seen.of(severity)]
+    counts = [
+        f"{len(seen.of(severity))} {severity.value}" for severity in Severity if seen.of(severity)
+    ]
     counts += [f"{len(seen.unknown)} not checked"] if seen.unknown else []
     symbol, style = _STATES[seen.verdict]
     words = f"{symbol} {seen.verdict.value}"
     tail = f"  {', '.join(counts)}" if counts else ""
     following = "   unstale fix" if seen.of(Severity.STALE) else ""
-    console.print(Text.assemble((words, style), f"{tail}  ({seen.checked} checks, {seen.took_s:.2f} s)", (following, "bold")))
+    console.print(
+        Text.assemble(
+            (words, style),
+            f"{tail}  ({seen.checked} checks, {seen.took_s:.2f} s)",
+            (following, "bold"),
+        )
+    )

@@ -20,7 +20,9 @@ def web(site: Site) -> Site:
 
 def _files(site: Site) -> dict[str, bytes]:
     root = site.root / "web/dist"
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()
+    }
 
 
 def test_changed_source_of_a_served_build_is_rebuilt_and_comes_back_by_undo(web: Site) -> None:
@@ -29,7 +31,9 @@ def test_changed_source_of_a_served_build_is_rebuilt_and_comes_back_by_undo(web:
     web.write("web/src/main.js", "console.log('two')\n")
     before, shown = _files(web), page(web)
     report = web.check()
-    assert [each["code"] for each in report["findings"] if each["severity"] == "stale"] == ["BLD001"]
+    assert [each["code"] for each in report["findings"] if each["severity"] == "stale"] == [
+        "BLD001"
+    ]
     assert report["findings"][0]["proven"] is True
     done = web.unstale("fix", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -99,7 +103,11 @@ def test_copied_build_that_is_served_is_manual(site: Site) -> None:
     done = site.unstale("fix", "--yes")
     assert done.returncode == 1
     assert "web/dist" in done.stdout
-    edited = (site.root / "app/main.py").read_text().replace('directory="static"', 'directory="web/dist"')
+    edited = (
+        (site.root / "app/main.py")
+        .read_text()
+        .replace('directory="static"', 'directory="web/dist"')
+    )
     site.write("app/main.py", edited)
     site.started[-1].kill()
     site.started[-1].wait()

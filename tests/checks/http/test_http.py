@@ -64,10 +64,19 @@ def test_without_a_server_the_pair_is_a_risk(site: Site) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    ['{"status": "healthy", "errors": []}', '{"status": "ok", "last_error": "none"}', '["a", 500]', '{"message": "error"}'],
+    [
+        '{"status": "healthy", "errors": []}',
+        '{"status": "ok", "last_error": "none"}',
+        '["a", 500]',
+        '{"message": "error"}',
+    ],
 )
 def test_body_that_speaks_of_something_else_is_fresh(site: Site, body: str) -> None:
-    site.write("app/main.py", GUIDE.split("@app.get(\"/health/db\")")[0] + f"@app.get('/health')\ndef health():\n    return {body}\n")
+    site.write(
+        "app/main.py",
+        GUIDE.split('@app.get("/health/db")', maxsplit=1)[0]
+        + f"@app.get('/health')\ndef health():\n    return {body}\n",
+    )
     site.commit()
     site.serve()
     assert site.check()["verdict"] == "fresh"

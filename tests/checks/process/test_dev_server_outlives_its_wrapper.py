@@ -16,7 +16,9 @@ def _serve_through_npm(site: Site) -> int:
     npm = site.root.parent / "npm"
     npm.write_text(WRAPPER)
     words = ["-m", "uvicorn", "app.main:app", "--port", str(site.port)]
-    wrapper = site.run([sys.executable, str(npm), sys.executable, *words], npm_lifecycle_event="dev")
+    wrapper = site.run(
+        [sys.executable, str(npm), sys.executable, *words], npm_lifecycle_event="dev"
+    )
     wait_for(lambda: site.answer() is not None)
     return wrapper.pid
 
@@ -33,6 +35,8 @@ def test_server_whose_wrapper_was_killed_is_found_and_ended(site: Site) -> None:
 
 
 def test_server_in_the_background_on_purpose_is_fresh(site: Site) -> None:
-    site.run(["sh", "-c", f"nohup {sys.executable} -m uvicorn app.main:app --port {site.port} & exit 0"])
+    site.run(
+        ["sh", "-c", f"nohup {sys.executable} -m uvicorn app.main:app --port {site.port} & exit 0"]
+    )
     wait_for(lambda: site.answer() is not None)
     assert site.codes() == []

@@ -11,7 +11,12 @@ from unstale.finding import Finding, Fresh
 from unstale.layer import Layer
 
 
-@check("BLD006", "another directory is served than the one that is built", layer=Layer.BUILD, since="0.1")
+@check(
+    "BLD006",
+    "another directory is served than the one that is built",
+    layer=Layer.BUILD,
+    since="0.1",
+)
 def another_directory_is_served(builds: Builds) -> Iterator[Finding | Fresh]:
     """A server of the project answers with a copy of the build that later builds do not reach.
 
@@ -43,10 +48,16 @@ def another_directory_is_served(builds: Builds) -> Iterator[Finding | Fresh]:
                 f"page at {url}",
                 f"it is the index.html of {place}; {build.dist} is what gets built",
                 want=builds.shows(f"{build.dist}/index.html", source),
-                have=builds.shows(f"{place}/index.html", f"curl -s {url}/ | sha256sum; sha256sum {place}/index.html"),
+                have=builds.shows(
+                    f"{place}/index.html",
+                    f"curl -s {url}/ | sha256sum; sha256sum {place}/index.html",
+                ),
                 fix=Edit(
                     "serve the directory that is built",
-                    (f"grep -rn '{place.rpartition('/')[2]}' --include='*.py' .", f"# serve {build.dist} there"),
+                    (
+                        f"grep -rn '{place.rpartition('/')[2]}' --include='*.py' .",
+                        f"# serve {build.dist} there",
+                    ),
                 ),
                 paths=(place, build.dist),
             )

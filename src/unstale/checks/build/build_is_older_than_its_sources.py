@@ -35,10 +35,16 @@ def build_is_older_than_its_sources(builds: Builds) -> Iterator[Finding | Fresh]
     Build beside the present output, then swap. The former build is kept; undo swaps it back.
     """
     for build in builds.builds:
-        want_from = f"find {build.frontend} -newercm {build.dist}/index.html -not -path '*/node_modules/*'"
-        have = builds.shows(f"built {build.built_at:%Y-%m-%d %H:%M:%S} UTC", f"stat -c %y {build.dist}/index.html")
+        want_from = (
+            f"find {build.frontend} -newercm {build.dist}/index.html -not -path '*/node_modules/*'"
+        )
+        have = builds.shows(
+            f"built {build.built_at:%Y-%m-%d %H:%M:%S} UTC", f"stat -c %y {build.dist}/index.html"
+        )
         if not build.newer:
-            yield Fresh(f"build {build.dist}", builds.shows("no input changed since", want_from), have)
+            yield Fresh(
+                f"build {build.dist}", builds.shows("no input changed since", want_from), have
+            )
             continue
         yield _finding(builds, build, want_from)
 
@@ -51,7 +57,9 @@ def _finding(builds: Builds, build: Build, source: str) -> Finding:
         f"build {build.dist}{served}",
         f"{names}{more}: changed since the build",
         want=builds.shows(f"{len(build.newer)} inputs changed since", source),
-        have=builds.shows(f"built {build.built_at:%Y-%m-%d %H:%M:%S} UTC", f"stat -c %y {build.dist}/index.html"),
+        have=builds.shows(
+            f"built {build.built_at:%Y-%m-%d %H:%M:%S} UTC", f"stat -c %y {build.dist}/index.html"
+        ),
         fix=Rebuild(build.frontend, build.kind, build.command, build.dist),
         severity=Severity.STALE if build.served_by else Severity.NOTE,
         proven=any(each.proven for each in build.newer),

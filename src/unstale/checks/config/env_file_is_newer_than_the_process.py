@@ -13,8 +13,16 @@ from unstale.finding import Finding, Fresh
 from unstale.layer import Layer
 
 
-@check("CFG001", "the .env file is newer than the process", layer=Layer.CONFIG, since="0.1", fix=Restart)
-def env_file_is_newer_than_the_process(processes: AppProcesses, files: EnvFiles) -> Iterator[Finding | Fresh]:
+@check(
+    "CFG001",
+    "the .env file is newer than the process",
+    layer=Layer.CONFIG,
+    since="0.1",
+    fix=Restart,
+)
+def env_file_is_newer_than_the_process(
+    processes: AppProcesses, files: EnvFiles
+) -> Iterator[Finding | Fresh]:
     """A .env file was written after the process read it.
 
     What it proves
@@ -40,7 +48,9 @@ def env_file_is_newer_than_the_process(processes: AppProcesses, files: EnvFiles)
         process = next(each for each in processes.processes if each.pid == read.pid)
         leader = next((each for each in processes.processes if each.pid == process.leader), process)
         name = Path(read.path).name
-        have = processes.shows(f"started {process.started_at:%Y-%m-%d %H:%M:%S} UTC", f"ps -o lstart= -p {read.pid}")
+        have = processes.shows(
+            f"started {process.started_at:%Y-%m-%d %H:%M:%S} UTC", f"ps -o lstart= -p {read.pid}"
+        )
         subject = f"{name} of {process.subject}"
         if read.changed_at is None or not read.missing:
             yield Fresh(subject, files.shows("not written since", f"stat -c %y {read.path}"), have)
@@ -48,9 +58,13 @@ def env_file_is_newer_than_the_process(processes: AppProcesses, files: EnvFiles)
         yield Finding(
             subject,
             f"{name} was written after the process read {', '.join(read.missing[:4])} from it",
-            want=files.shows(f"written {read.changed_at:%Y-%m-%d %H:%M:%S} UTC", f"stat -c %y {read.path}"),
+            want=files.shows(
+                f"written {read.changed_at:%Y-%m-%d %H:%M:%S} UTC", f"stat -c %y {read.path}"
+            ),
             have=have,
-            fix=Restart(leader.pid, leader.ticks, leader.command) if process.role != "orphan" else None,
+            fix=Restart(leader.pid, leader.ticks, leader.command)
+            if process.role != "orphan"
+            else None,
             proven=False,
             pids=(read.pid,),
             paths=(read.path,),

@@ -13,8 +13,12 @@ from unstale.finding import Finding, Fresh
 from unstale.layer import Layer
 
 
-@check("CFG002", "a variable of the shell or unit beats the .env file", layer=Layer.CONFIG, since="0.1")
-def environment_beats_the_env_file(processes: AppProcesses, files: EnvFiles) -> Iterator[Finding | Fresh]:
+@check(
+    "CFG002", "a variable of the shell or unit beats the .env file", layer=Layer.CONFIG, since="0.1"
+)
+def environment_beats_the_env_file(
+    processes: AppProcesses, files: EnvFiles
+) -> Iterator[Finding | Fresh]:
     """A key of the .env file has another value in the process's own environment, which wins.
 
     What it proves
@@ -49,7 +53,9 @@ def environment_beats_the_env_file(processes: AppProcesses, files: EnvFiles) -> 
         yield Finding(
             subject,
             f"{keys}: the process was started with another value, and that one wins",
-            want=files.shows(f"{keys} as in the file", f"grep -nE '^({'|'.join(read.beaten)})=' {read.path}"),
+            want=files.shows(
+                f"{keys} as in the file", f"grep -nE '^({'|'.join(read.beaten)})=' {read.path}"
+            ),
             have=processes.shows(f"{keys} with another value", source),
             fix=Edit(f"unset {keys} where it is set", _where(process, read.beaten)),
             pids=(read.pid,),
@@ -59,5 +65,7 @@ def environment_beats_the_env_file(processes: AppProcesses, files: EnvFiles) -> 
 
 def _where(process: AppProcess, keys: tuple[str, ...]) -> tuple[str, ...]:
     if process.owner.startswith("systemd:"):
-        return (f"systemctl edit {process.owner.partition(':')[2]}   # remove Environment={keys[0]}=…",)
+        return (
+            f"systemctl edit {process.owner.partition(':')[2]}   # remove Environment={keys[0]}=…",
+        )
     return (f"unset {' '.join(keys)}", f"cd {process.cwd} && {process.command}")

@@ -12,7 +12,9 @@ from unstale.finding import Finding, Fresh
 from unstale.layer import Layer, Severity
 
 
-@check("GIT002", "the checkout is behind its upstream", layer=Layer.GIT, since="0.1", fix=FastForward)
+@check(
+    "GIT002", "the checkout is behind its upstream", layer=Layer.GIT, since="0.1", fix=FastForward
+)
 def checkout_is_behind_its_upstream(
     checkout: Checkout, processes: AppProcesses | None
 ) -> Iterator[Finding | Fresh]:
@@ -40,7 +42,9 @@ def checkout_is_behind_its_upstream(
     if checkout.upstream is None or checkout.upstream_commit is None:
         return
     want_commit = checkout.asked or checkout.upstream_commit
-    unfetched = checkout.asked not in (None, checkout.upstream_commit) and checkout.asked != checkout.head
+    unfetched = (
+        checkout.asked not in (None, checkout.upstream_commit) and checkout.asked != checkout.head
+    )
     source = f"git -C {checkout.top} ls-remote origin {checkout.upstream.partition('/')[2]}"
     if checkout.asked is None:
         source = f"git -C {checkout.top} rev-parse @{{u}}"
@@ -52,11 +56,16 @@ def checkout_is_behind_its_upstream(
         return
     serving = processes is not None and bool(processes.of("server"))
     default = checkout.default in (None, checkout.upstream)
-    count = f"{checkout.behind} commits behind" if checkout.behind else "not fetched: the remote has newer commits than"
+    count = (
+        f"{checkout.behind} commits behind"
+        if checkout.behind
+        else "not fetched: the remote has newer commits than"
+    )
     diverged = checkout.ahead > 0
     yield Finding(
         subject,
-        f"{count} {checkout.upstream}" + (", and ahead of it too: a merge is yours to make" if diverged else ""),
+        f"{count} {checkout.upstream}"
+        + (", and ahead of it too: a merge is yours to make" if diverged else ""),
         want=want,
         have=have,
         fix=None if diverged else FastForward(checkout.top, checkout.head, checkout.upstream),

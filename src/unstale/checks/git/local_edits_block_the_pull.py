@@ -11,7 +11,9 @@ from unstale.finding import Finding, Fresh
 from unstale.layer import Layer
 
 
-@check("GIT004", "local edits block the pull", layer=Layer.GIT, since="0.1", fix=StashAndFastForward)
+@check(
+    "GIT004", "local edits block the pull", layer=Layer.GIT, since="0.1", fix=StashAndFastForward
+)
 def local_edits_block_the_pull(checkout: Checkout) -> Iterator[Finding | Fresh]:
     """The next pull aborts, because a file that it brings was edited here.
 
@@ -37,8 +39,12 @@ def local_edits_block_the_pull(checkout: Checkout) -> Iterator[Finding | Fresh]:
         return
     incoming = set(checkout.incoming)
     blocking = tuple(change.path for change in checkout.changes if change.path in incoming)
-    edited = checkout.shows(f"{len(blocking)} edited that it changes", f"git -C {checkout.top} status --short")
-    clean = checkout.shows("0 edited that it changes", f"git -C {checkout.top} diff --name-only HEAD...@{{u}}")
+    edited = checkout.shows(
+        f"{len(blocking)} edited that it changes", f"git -C {checkout.top} status --short"
+    )
+    clean = checkout.shows(
+        "0 edited that it changes", f"git -C {checkout.top} diff --name-only HEAD...@{{u}}"
+    )
     if not blocking:
         yield Fresh(f"pull of {checkout.upstream}", clean, edited)
         return

@@ -13,7 +13,9 @@ from unstale.layer import Layer, Severity
 
 
 @check("HTP012", "a health route says 200 when the app is not well", layer=Layer.HTTP, since="0.1")
-def health_route_lies(served: Served | None, routes: HealthRoutes | None) -> Iterator[Finding | Fresh]:
+def health_route_lies(
+    served: Served | None, routes: HealthRoutes | None
+) -> Iterator[Finding | Fresh]:
     """A health route answers with success while its own body says that something is wrong.
 
     What it proves
@@ -59,7 +61,11 @@ def health_route_lies(served: Served | None, routes: HealthRoutes | None) -> Ite
 
 
 def _finding(served: Served, health: Health, route: LyingRoute | None) -> Finding:
-    edit = route.patch if route else ("raise HTTPException(status_code=503, detail=…) outside of except Exception",)
+    edit = (
+        route.patch
+        if route
+        else ("raise HTTPException(status_code=503, detail=…) outside of except Exception",)
+    )
     return Finding(
         f"route {health.url}",
         f"it answers HTTP {health.status} while its body says {health.says}",

@@ -22,7 +22,13 @@ _EDIT = (
 )
 
 
-@check("HTP001", "browsers cache the page by guess", layer=Layer.HTTP, since="0.1", severity=Severity.RISK)
+@check(
+    "HTP001",
+    "browsers cache the page by guess",
+    layer=Layer.HTTP,
+    since="0.1",
+    severity=Severity.RISK,
+)
 def page_is_cached_by_guess(served: Served) -> Iterator[Finding | Fresh]:
     """The page that names the build's files is sent without a rule for caches.
 
@@ -30,7 +36,7 @@ def page_is_cached_by_guess(served: Served) -> Iterator[Finding | Fresh]:
     The answer at / is HTML that names hashed files, with no Cache-Control and no Expires, or with a max-age.
 
     Why it matters
-    A browser may keep it for a tenth of its age (RFC 9111, 4.2.2): after a deploy, users stay on the old build for days.
+    A browser may keep it for a tenth of its age (RFC 9111, 4.2.2): after a deploy, users stay on the old build.
 
     How it gets this way
     Starlette's StaticFiles sends ETag and Last-Modified alone.
@@ -49,9 +55,15 @@ def page_is_cached_by_guess(served: Served) -> Iterator[Finding | Fresh]:
             continue
         rules = page.cache_control.lower()
         want = served.shows("no-cache", f"curl -sI {page.url}/")
-        ruled = any(word in rules for word in ("no-cache", "no-store", "max-age=0", "must-revalidate"))
+        ruled = any(
+            word in rules for word in ("no-cache", "no-store", "max-age=0", "must-revalidate")
+        )
         if ruled or (page.expires and not rules):
-            yield Fresh(f"page at {page.url}", want, served.shows(page.cache_control or "Expires", want.source))
+            yield Fresh(
+                f"page at {page.url}",
+                want,
+                served.shows(page.cache_control or "Expires", want.source),
+            )
             continue
         yield Finding(
             f"page at {page.url}",

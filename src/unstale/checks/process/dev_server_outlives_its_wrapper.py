@@ -11,7 +11,9 @@ from unstale.finding import Finding, Fresh
 from unstale.layer import Layer
 
 
-@check("PRC008", "a development server outlives its wrapper", layer=Layer.PROCESS, since="0.1", fix=End)
+@check(
+    "PRC008", "a development server outlives its wrapper", layer=Layer.PROCESS, since="0.1", fix=End
+)
 def dev_server_outlives_its_wrapper(processes: AppProcesses) -> Iterator[Finding | Fresh]:
     """A development server runs on after `npm run`, `npx` or `uv run` was killed, and keeps its port.
 

@@ -35,7 +35,9 @@ def orphan_worker_keeps_the_port(processes: AppProcesses) -> Iterator[Finding | 
     """
     for process in processes.of("worker", "orphan"):
         source = f"ps -o pid,ppid,args -p {process.pid}"
-        want = processes.shows("its parent is a server of this project", f"ps -o args= -p {process.ppid}")
+        want = processes.shows(
+            "its parent is a server of this project", f"ps -o args= -p {process.ppid}"
+        )
         if process.role == "worker":
             yield Fresh(process.subject, want, processes.shows(f"parent {process.ppid}", source))
         elif process.ports:
@@ -47,5 +49,7 @@ def orphan_worker_keeps_the_port(processes: AppProcesses) -> Iterator[Finding | 
                 fix=End(process.pid, process.ticks, process.command),
                 pids=(process.pid,),
                 ports=process.ports,
-                explains=frozenset({f"pid:{process.pid}", *(f"port:{port}" for port in process.ports)}),
+                explains=frozenset(
+                    {f"pid:{process.pid}", *(f"port:{port}" for port in process.ports)}
+                ),
             )

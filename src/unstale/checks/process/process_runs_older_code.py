@@ -13,7 +13,13 @@ from unstale.finding import Finding, Fresh
 from unstale.layer import Layer
 
 
-@check("PRC001", "the process runs older code than the files", layer=Layer.PROCESS, since="0.1", fix=Restart)
+@check(
+    "PRC001",
+    "the process runs older code than the files",
+    layer=Layer.PROCESS,
+    since="0.1",
+    fix=Restart,
+)
 def process_runs_older_code(processes: AppProcesses, code: LoadedCode) -> Iterator[Finding | Fresh]:
     """A server still answers with code that is no longer on disk.
 
@@ -50,7 +56,10 @@ def _judge(
     began = f"{process.started_at:%Y-%m-%d %H:%M:%S} UTC"
     have = processes.shows(f"started {began}", f"ps -o lstart=,args= -p {process.pid}")
     if not loaded.drifts:
-        want = code.shows(f"{loaded.considered} files, none changed since", f"find . -name '*.py' -newerct '{began}'")
+        want = code.shows(
+            f"{loaded.considered} files, none changed since",
+            f"find . -name '*.py' -newerct '{began}'",
+        )
         yield Fresh(process.subject, want, have)
         return
     first = loaded.drifts[0]
@@ -60,7 +69,9 @@ def _judge(
     yield Finding(
         process.subject,
         f"{names}{more}: {first.proof}",
-        want=code.shows(f"{len(loaded.drifts)} of {loaded.considered} files changed since", first.source),
+        want=code.shows(
+            f"{len(loaded.drifts)} of {loaded.considered} files changed since", first.source
+        ),
         have=have,
         fix=Restart(leader.pid, leader.ticks, leader.command) if process.role != "orphan" else None,
         proven=all(each.proven for each in loaded.drifts),

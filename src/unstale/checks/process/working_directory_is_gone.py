@@ -11,7 +11,13 @@ from unstale.finding import Finding, Fresh
 from unstale.layer import Layer
 
 
-@check("PRC002", "the process works in a directory that is gone", layer=Layer.PROCESS, since="0.1", fix=Restart)
+@check(
+    "PRC002",
+    "the process works in a directory that is gone",
+    layer=Layer.PROCESS,
+    since="0.1",
+    fix=Restart,
+)
 def working_directory_is_gone(processes: AppProcesses) -> Iterator[Finding | Fresh]:
     """A server stands in a directory that was deleted or replaced.
 
