@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from contextlib import suppress
@@ -172,13 +173,27 @@ def _entry(path: Path, inside: list[Path], host: Host) -> tuple[str, str | None]
         sources,
         key=lambda each: (len(each.parts), each.stem not in ("main", "app", "wsgi", "asgi")),
     ):
-        found = _ENTRY.search(_text(host, source))
-        if found:
+        text = _text(host, source)
+        found = _ENTRY.search(text)
+        if found and _assigned(text, found[1]):
             module = ".".join(source.relative_to(path).with_suffix("").parts).removesuffix(
                 ".__init__"
             )
             return found[2].lower(), f"{module}:{found[1]}"
     return "python", None
+
+
+def _assigned(text: str, name: str) -> bool:
+    """Return whether the module itself assigns the name: the words may stand inside a string."""
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError):
+        return True
+    targets = [each.targets for each in body if isinstance(each, ast.Assign)]
+    targets += [[each.target] for each in body if isinstance(each, ast.AnnAssign)]
+    return any(
+        isinstance(target, ast.Name) and target.id == name for each in targets for target in each
+    )
 
 
 def _requirements(path: Path) -> list[Path]:

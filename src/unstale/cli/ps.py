@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from unstale.cli.options import facts_for
 from unstale.errors import Unavailable
@@ -33,12 +33,6 @@ def command(*, path: str, directory: str | None, form: str) -> int:
     else:
         _table(rows)
     return 0
-
-
-_COLUMNS = (
-    *(("pid", 5), ("role", 6), ("since", 16), ("port", 5), ("owner", 8), ("whose", 5), ("code", 7)),
-    ("command", None),
-)
 
 
 def _row(facts: Facts, each: AppProcess) -> dict[str, Any]:
@@ -69,11 +63,25 @@ def _code(facts: Facts, each: AppProcess) -> str:
 
 
 def _table(rows: list[dict[str, Any]]) -> None:
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for name, width in _COLUMNS:
-        table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=width)
+    """Print a line a process; on a terminal the command is cut at its width."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    lines = [("pid", "role", "since", "port", "owner", "whose", "code", "command")]
     for row in rows:
         ports = " ".join(f":{port}" for port in row["ports"])
-        cells = (str(row["pid"]), row["role"], row["started_at"][:16].replace("T", " "), ports)
-        table.add_row(*cells, row["owner"], row["standing"], row["code"], row["command"])
-    Console(highlight=False, markup=False).print(table)
+        since = row["started_at"][:16].replace("T", " ")
+        lines.append(
+            (
+                str(row["pid"]),
+                row["role"],
+                since,
+                ports,
+                row["owner"],
+                row["standing"],
+                row["code"],
+                row["command"],
+            )
+        )
+    widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]) - 1)]
+    for line in lines:
+        cells = [cell.ljust(size) for cell, size in zip(line, widths, strict=False)]
+        click.echo("  ".join((*cells, line[-1]))[:width])

@@ -245,13 +245,16 @@ def _abandoned(process: Process, table: ProcessTable, facts: Facts) -> bool:
         return False
     parent = table.find(process.ppid)
     while parent is not None and parent.pid > 1:
-        if any(
-            Path(word).name.removesuffix(".js").removesuffix("-cli") in _WRAPPERS
-            for word in parent.words[:2]
-        ):
+        if any(_wrapper(word) for word in parent.words[:2]):
             return False
         parent = table.find(parent.ppid)
     return True
+
+
+def _wrapper(word: str) -> bool:
+    """Return whether the word names a wrapper; npm rewrites its title to one word, "npm run dev"."""
+    program = Path(word.partition(" ")[0]).name
+    return program.removesuffix(".js").removesuffix("-cli") in _WRAPPERS
 
 
 def _led(each: AppProcess, found: dict[int, AppProcess]) -> AppProcess:

@@ -108,7 +108,9 @@ def _finding(console: Console, seen: Report, each: Reported, indent: int) -> Non
         _put(console, Text.assemble((f"{word}  ", "dim"), _short(seen, evidence.value)), inner)
         _put(console, Text(_short(seen, evidence.source), style="dim"), inner + 6)
     if not finding.proven:
-        _put(console, Text("likely: only times agree, no content was compared", style="dim"), inner)
+        _put(
+            console, Text("likely: what it loaded then is not known by content", style="dim"), inner
+        )
     if indent == 0 or not _same_fix(seen, each):
         _fix(console, seen, each, inner)
     console.print()

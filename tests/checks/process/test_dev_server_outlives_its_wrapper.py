@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -40,3 +41,17 @@ def test_server_in_the_background_on_purpose_is_fresh(site: Site) -> None:
     )
     wait_for(lambda: site.answer() is not None)
     assert site.codes() == []
+
+
+def test_server_below_npm_that_rewrote_its_title_is_fresh(site: Site) -> None:
+    """The real npm shows itself as one word: "npm run dev"."""
+    command = f"{sys.executable} -m uvicorn app.main:app --port {site.port}"
+    site.write("package.json", json.dumps({"name": "x", "version": "1.0.0", "scripts": {"dev": command}}))
+    site.run(["npm", "run", "dev"])
+    wait_for(lambda: site.answer() is not None)
+    assert site.codes() == []
+    wrapper = site.started[-1]
+    wrapper.kill()
+    wrapper.wait()
+    assert site.answer() == {"hello": "one"}
+    assert site.codes() == ["PRC008"]
