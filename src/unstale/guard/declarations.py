@@ -12,9 +12,11 @@ import json
 import sys
 from typing import Any
 
+_PYDANTIC = ("pydantic", "pydantic_settings")
+
 
 def tables() -> list[dict[str, Any]]:
-    """Return the tables of every SQLAlchemy MetaData and, once they are ready, of Django's models."""
+    """Return the tables of every SQLAlchemy MetaData, and of Django's models once it is set up."""
     gc.unfreeze()  # gc.get_objects() does not show what a project froze
     return [*_sqlalchemy_tables(), *_django_tables()]
 
@@ -26,13 +28,13 @@ def settings(salt: str) -> dict[str, Any]:
     """
     gc.unfreeze()
     objects = gc.get_objects()
-    instances = {type(each): each for each in objects if _is_settings(type(each))}
-    classes = {each for each in objects if isinstance(each, type) and _is_settings(each)}
-    found = {}
-    for kind in sorted(classes | set(instances), key=_name):
-        if kind.__module__.partition(".")[0] not in ("pydantic", "pydantic_settings"):
-            found[_name(kind)] = _setting(kind, instances.get(kind), salt)
-    return found
+    kinds = {each for each in objects if issubclass(type(each), type) and _is_settings(each)}
+    instances = {type(each): each for each in objects if type(each) in kinds}
+    return {
+        _name(kind): _setting(kind, instances.get(kind), salt)
+        for kind in sorted(kinds, key=_name)
+        if kind.__module__.partition(".")[0] not in _PYDANTIC
+    }
 
 
 def _sqlalchemy_tables() -> list[dict[str, Any]]:
@@ -43,7 +45,7 @@ def _sqlalchemy_tables() -> list[dict[str, Any]]:
         id(each)  # oracle's and mssql's catalogues, which a dialect's import declares
         for name, module in list(sys.modules.items())
         if name.startswith("sqlalchemy.")
-        for each in list(vars(module).values())
+        for each in list(getattr(module, "__dict__", {}).values())
         if issubclass(type(each), kind)
     }
     objects = gc.get_objects()
@@ -60,7 +62,7 @@ def _mapped_modules(objects: list[Any]) -> dict[int, str]:
     found: dict[int, str] = {}
     for each in objects:
         if issubclass(type(each), type) and "__table__" in vars(each):
-            found.setdefault(id(vars(each)["__table__"]), each.__module__)
+            found.setdefault(id(vars(each)["__table__"]), str(vars(each).get("__module__")))
     return found
 
 
@@ -115,8 +117,8 @@ def _django_column(field: Any) -> dict[str, Any]:
 def _is_settings(kind: type) -> bool:
     return any(
         base.__name__ == "BaseSettings"
-        and base.__module__.partition(".")[0] in ("pydantic", "pydantic_settings")
-        for base in type.mro(kind) if kind is not type
+        and str(vars(base).get("__module__")).partition(".")[0] in _PYDANTIC
+        for base in kind.__mro__
     )
 
 

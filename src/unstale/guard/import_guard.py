@@ -34,7 +34,7 @@ import sys
 import time
 import traceback
 import types
-from collections.abc import Callable  # noqa: TC003 - 3.9 has nothing lazier
+from collections.abc import Callable
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
@@ -49,7 +49,14 @@ _REFUSED_EVENTS = frozenset(
         "chmod chown exec fork forkpty kill link mkdir posix_spawn remove removexattr rename rmdir setxattr spawn "
         "symlink system truncate utime"
     ).split()
-) | {"subprocess.Popen", "socket.bind", "socket.connect", "socket.sendmsg", "socket.sendto", "fcntl.flock"}
+) | {
+    "subprocess.Popen",
+    "socket.bind",
+    "socket.connect",
+    "socket.sendmsg",
+    "socket.sendto",
+    "fcntl.flock",
+}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _exit = os._exit
 
@@ -74,7 +81,11 @@ def main() -> None:
     if barrier["held"](answer["barrier"]) or asked.get("allow_import_without_barrier"):
         _look(asked, answer, finish)
     else:
-        _note(answer, "", "no barrier: this kernel or machine offers no seccomp filter to guard the import")
+        _note(
+            answer,
+            "",
+            "no barrier: this kernel or machine offers no seccomp filter to guard the import",
+        )
     finish()
 
 
@@ -123,7 +134,11 @@ def _beside(name: str) -> dict[str, Any]:
 def _restore_path(roots: list[str]) -> None:
     """Give sys.path the server's order (roots, PYTHONPATH, the rest) and run what `site` runs."""
     rest = [each for each in sys.path if os.path.abspath(each) != _HERE]
-    extra = [] if not sys.flags.ignore_environment else os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    extra = (
+        []
+        if not sys.flags.ignore_environment
+        else os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    )
     sys.path[:] = list(dict.fromkeys([*roots, *filter(None, extra), *rest]))
     sys.pycache_prefix = os.environ.get("PYTHONPYCACHEPREFIX") or sys.pycache_prefix
     if sys.flags.no_site:
@@ -132,7 +147,7 @@ def _restore_path(roots: list[str]) -> None:
             site.ENABLE_USER_SITE = False
         site.main()
     # finding a directory for temporary files would write one there
-    importlib.import_module("tempfile").tempdir = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108
+    importlib.import_module("tempfile").tempdir = os.environ.get("TMPDIR") or "/tmp"
 
 
 class _TooLateError(BaseException):
@@ -170,24 +185,25 @@ def _witness(denied: list[str]) -> Callable[[str, tuple[Any, ...]], None]:
     """Return an audit hook that notes what the barrier refuses; it is no barrier itself."""
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
-        if event == "open":
-            if not args[2] & _WRITING or args[0] == os.devnull or isinstance(args[0], int):
+        try:
+            if event not in _REFUSED_EVENTS and not (event == "open" and _writes(*args)):
                 return
-        elif event not in _REFUSED_EVENTS:
-            return
-        subject = args[1 if event.startswith("socket.") else 0] if args else ""
-        line = f"{event} {subject.decode('utf-8', 'replace') if isinstance(subject, bytes) else subject}"[:200]
+            subject = args[event.startswith("socket.")] if args else ""
+            text = subject.decode("utf-8", "replace") if isinstance(subject, bytes) else subject
+            line = f"{event} {text}"[:200]
+        except Exception:  # an audit hook's exception would reach the project
+            line = event
         if len(denied) < 20 and line not in denied:
             denied.append(line)
 
-    def quiet(event: str, args: tuple[Any, ...]) -> None:
-        with contextlib.suppress(Exception):  # an audit hook's exception would reach the project
-            hook(event, args)
-
-    return quiet
+    return hook
 
 
-def _enter(name: str, whole: bool) -> None:  # noqa: FBT001 - one caller
+def _writes(path: object, _mode: object, flags: int) -> bool:
+    return bool(flags & _WRITING) and path != os.devnull and not isinstance(path, int)
+
+
+def _enter(name: str, whole: bool) -> None:
     module, _, path = name.partition(":")
     found = importlib.import_module(module)
     for attribute in path.partition("(")[0].split(".") if whole and path else ():
@@ -214,7 +230,11 @@ def _place(error: BaseException) -> tuple[str, int]:
     if isinstance(error, SyntaxError) and error.filename:
         return error.filename, error.lineno or 0
     frames = traceback.extract_tb(error.__traceback__)
-    outer = [each for each in frames if "importlib" not in each.filename and not each.filename.startswith(_HERE)]
+    outer = [
+        each
+        for each in frames
+        if "importlib" not in each.filename and not each.filename.startswith(_HERE)
+    ]
     return (outer[-1].filename, outer[-1].lineno or 0) if outer else ("", 0)
 
 
@@ -222,7 +242,9 @@ def _message(error: BaseException) -> str:
     """Return one line; of pydantic's errors the fields alone, because its text quotes their values."""
     try:
         if type(error).__name__ == "ValidationError" and hasattr(error, "errors"):
-            return ", ".join(f"{'.'.join(map(str, each['loc']))} ({each['type']})" for each in error.errors())
+            return ", ".join(
+                f"{'.'.join(map(str, each['loc']))} ({each['type']})" for each in error.errors()
+            )
         return (str(error).splitlines() or [""])[0][:500]
     except Exception:
         return "(its message cannot be read)"
@@ -235,8 +257,12 @@ def _loaded(roots: list[str]) -> list[str]:
         file = getattr(module, "__dict__", {}).get("__file__")  # getattr would wake a lazy module
         if isinstance(file, str):
             path = os.path.abspath(file)
-            installed = "site-packages" in path or "dist-packages" in path or path.startswith(library)
-            if not installed and any(path.startswith(root.rstrip(os.sep) + os.sep) for root in roots):
+            installed = (
+                "site-packages" in path or "dist-packages" in path or path.startswith(library)
+            )
+            if not installed and any(
+                path.startswith(root.rstrip(os.sep) + os.sep) for root in roots
+            ):
                 files.add(path)
     return sorted(files)
 
@@ -245,12 +271,21 @@ def _secrets(roots: list[str]) -> list[str]:
     """Return the values that look secret, longest first, of the environment and the .env files near the code."""
     pairs = list(os.environ.items())
     near = {os.getcwd(), *roots, *[os.path.dirname(root) for root in roots]}
-    for path in [path for each in near for path in glob.glob(os.path.join(glob.escape(each), ".env*"))]:
+    for path in [
+        path for each in near for path in glob.glob(os.path.join(glob.escape(each), ".env*"))
+    ]:
         with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
-            pairs += [(key, value.strip().strip("'\"")) for key, _, value in (each.partition("=") for each in file)]
+            pairs += [
+                (key, value.strip().strip("'\""))
+                for key, _, value in (each.partition("=") for each in file)
+            ]
     found = {value for key, value in pairs if _SECRET_KEY.search(key)}
     found |= {each for _, value in pairs for each in re.findall(r"://[^/\s:@]*:(\S*)@", value)}
-    return sorted({each for raw in found for each in (raw, unquote(raw)) if len(each) >= 6}, key=len, reverse=True)
+    return sorted(
+        {each for raw in found for each in (raw, unquote(raw)) if len(each) >= 6},
+        key=len,
+        reverse=True,
+    )
 
 
 def _send(answer: dict[str, Any], descriptor: int, secrets: list[str]) -> None:
@@ -263,7 +298,9 @@ def _send(answer: dict[str, Any], descriptor: int, secrets: list[str]) -> None:
     for each in answer["failed"]:
         each["error"] = masked(each["error"])
     answer["denied"] = [masked(each) for each in answer["denied"]]
-    left = b"\n" + json.dumps(answer).encode() + b"\n"  # a new line, whatever was written there before
+    left = (
+        b"\n" + json.dumps(answer).encode() + b"\n"
+    )  # a new line, whatever was written there before
     while left:
         left = left[os.write(descriptor, left) :]
 
