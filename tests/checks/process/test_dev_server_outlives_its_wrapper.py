@@ -46,7 +46,9 @@ def test_server_in_the_background_on_purpose_is_fresh(site: Site) -> None:
 def test_server_below_npm_that_rewrote_its_title_is_fresh(site: Site) -> None:
     """The real npm shows itself as one word: "npm run dev"."""
     command = f"{sys.executable} -m uvicorn app.main:app --port {site.port}"
-    site.write("package.json", json.dumps({"name": "x", "version": "1.0.0", "scripts": {"dev": command}}))
+    site.write(
+        "package.json", json.dumps({"name": "x", "version": "1.0.0", "scripts": {"dev": command}})
+    )
     site.run(["npm", "run", "dev"])
     wait_for(lambda: site.answer() is not None)
     assert site.codes() == []
