@@ -33,6 +33,8 @@ PRUNED = (
 _ELSEWHERE = frozenset(
     {"tests", "test", "docs", "examples", "bench", "lab", "dist", "build", "fixtures", "templates"}
 )
+_ENTRY_NAMES = frozenset({"main.py", "app.py", "wsgi.py", "asgi.py"})
+_SOURCES = 500
 _ENTRY = re.compile(
     r"^(\w+)\s*(?::\s*\w+\s*)?=\s*(?:\w+\.)?(FastAPI|Starlette|Flask)\(", re.MULTILINE
 )
@@ -99,19 +101,37 @@ def _project(root: Path, settings: Settings, entries: tuple[Entry, ...], host: H
         databases=tuple(_databases(root, settings, backends, files, host)),
         migrations=tuple(_migrations(root, settings, files, host)),
         compose=tuple(_compose(root, settings, files)),
-        dockerfiles=tuple(
-            root / path for path in files if Path(path).name.startswith("Dockerfile")
-        ),
+        dockerfiles=tuple(root / path for path in files if _name(path).startswith("Dockerfile")),
         settings=settings,
     )
 
 
 def _elsewhere(path: str) -> bool:
-    return bool(_ELSEWHERE & set(Path(path).parts[:-1]))
+    return not _ELSEWHERE.isdisjoint(path.split("/")[:-1])
 
 
 def _inside_git(root: Path) -> bool:
     return any((parent / ".git").exists() for parent in root.parents)
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _sources(root: Path, place: Path, files: list[str]) -> list[Path]:
+    """Return the Python files below, nearest to the top and likeliest name first; at most `_SOURCES`."""
+    prefix = (
+        ""
+        if place == root
+        else f"{place.relative_to(root)}/"
+        if place.is_relative_to(root)
+        else None
+    )
+    if prefix is None:
+        return []
+    found = [path for path in files if path.endswith(".py") and path.startswith(prefix)]
+    found.sort(key=lambda path: (path.count("/"), _name(path) not in _ENTRY_NAMES, path))
+    return [root / path for path in found[:_SOURCES]]
 
 
 def _text(host: Host, path: Path, limit: int = 400_000) -> str:
@@ -129,7 +149,7 @@ def _backends(root: Path, settings: Settings, files: list[str], host: Host) -> l
             _backend(root, root / str(table.get("path", ".")), files, host, table)
             for table in settings.backends
         ]
-    marked = {Path(path).parent for path in files if Path(path).name in _MARKERS}
+    marked = {Path(path).parent for path in files if _name(path) in _MARKERS}
     found = [_backend(root, root / place, files, host, {}) for place in sorted(marked)]
     found = [each for each in found if each.kind != "python"]
     return [each for each in found if not any(_holds(each, other) for other in found)]
@@ -144,8 +164,7 @@ def _backend(
     root: Path, path: Path, files: list[str], host: Host, table: dict[str, Any]
 ) -> Backend:
     path = path.resolve()
-    inside = [root / name for name in files if (root / name).is_relative_to(path)]
-    kind, app = _entry(path, inside, host)
+    kind, app = _entry(path, _sources(root, path, files), host)
     app = str(table["app"]) if "app" in table else app
     names = [str(table["env_file"])] if "env_file" in table else [".env"]
     env_files = [path / name for name in names] + (
@@ -168,11 +187,7 @@ def _entry(path: Path, inside: list[Path], host: Host) -> tuple[str, str | None]
     if (path / "manage.py").is_file():
         found = _DJANGO_SETTINGS.search(_text(host, path / "manage.py"))
         return "django", found and found[1]
-    sources = [each for each in inside if each.suffix == ".py"]
-    for source in sorted(
-        sources,
-        key=lambda each: (len(each.parts), each.stem not in ("main", "app", "wsgi", "asgi")),
-    ):
+    for source in inside:
         text = _text(host, source)
         found = _ENTRY.search(text)
         if found and _assigned(text, found[1]):
@@ -219,7 +234,7 @@ def _frontends(root: Path, settings: Settings, files: list[str], host: Host) -> 
         ]
     found = []
     for path in files:
-        if Path(path).name == "package.json":
+        if _name(path) == "package.json":
             place = (root / path).parent
             if "build" in _manifest(place, host).get("scripts", {}):
                 found.append(_frontend(place, host, {}))
@@ -290,12 +305,10 @@ def _from_env(backend: Backend, host: Host) -> list[DatabaseUrl]:
 def _from_source(root: Path, backend: Backend, files: list[str], host: Host) -> list[DatabaseUrl]:
     if backend.kind == "django":
         return _from_django(backend, host)
-    for name in files:
-        path = root / name
-        if path.suffix == ".py" and path.is_relative_to(backend.path):
-            match = _SQLITE_LITERAL.search(_text(host, path))
-            if match:
-                return [DatabaseUrl(match[1], str(path), backend.path)]
+    for path in _sources(root, backend.path, files):
+        match = _SQLITE_LITERAL.search(_text(host, path))
+        if match:
+            return [DatabaseUrl(match[1], str(path), backend.path)]
     return []
 
 
@@ -321,7 +334,7 @@ def _migrations(root: Path, settings: Settings, files: list[str], host: Host) ->
     paths = (
         [root / str(named)]
         if named
-        else [root / path for path in files if Path(path).name == "alembic.ini"]
+        else [root / path for path in files if _name(path) == "alembic.ini"]
     )
     return [found for path in paths if (found := _alembic(path, host)) is not None]
 
@@ -349,4 +362,4 @@ def _compose(root: Path, settings: Settings, files: list[str]) -> list[Path]:
     named = settings.docker.get("compose")
     if named:
         return [root / str(named)]
-    return [root / path for path in files if Path(path).name in _COMPOSE]
+    return [root / path for path in files if _name(path) in _COMPOSE]

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import io
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from dotenv import dotenv_values
 
-from unstale.detect import PRUNED
 from unstale.errors import Absent
 from unstale.fact import Fact, Facts
 from unstale.facts.app_processes import AppProcess, AppProcesses
 from unstale.facts.compiled import MARGIN
+from unstale.facts.sources import setting_up
 from unstale.layer import Layer
 from unstale.project import Backend, Project
 
@@ -83,14 +82,7 @@ class EnvFiles(Fact):
 
 
 def _sources(facts: Facts, backend: Backend) -> str:
-    texts = []
-    for entry in facts.host.walk(str(backend.path), (*PRUNED, "tests", "test"), depth=4):
-        if entry.kind == "file" and entry.path.endswith(".py") and entry.size < 200_000:  # noqa: PLR2004 - no settings file is larger
-            with suppress(OSError):
-                texts.append(
-                    facts.host.read(f"{backend.path}/{entry.path}").decode("utf-8", "replace")
-                )
-    return "\n".join(texts)
+    return "\n".join(text for _, text in setting_up(facts.host, str(backend.path)))
 
 
 def _read(facts: Facts, project: Project, process: AppProcess) -> Read | None:

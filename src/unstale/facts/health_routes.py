@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 
-from unstale.detect import PRUNED
 from unstale.errors import Absent
 from unstale.fact import Fact, Facts
+from unstale.facts.sources import setting_up
 from unstale.layer import Layer
 from unstale.project import Backend
 
+_PAIR = re.compile(r"}\s*,\s*[45]\d\d\b")
 _KINDS = frozenset({"fastapi", "starlette"})
 
 
@@ -49,12 +51,8 @@ class HealthRoutes(Fact):
 
 def _lying(facts: Facts, backend: Backend) -> list[LyingRoute]:
     found = []
-    for entry in facts.host.walk(str(backend.path), (*PRUNED, "tests", "test"), depth=5):
-        if entry.kind != "file" or not entry.path.endswith(".py") or entry.size > 200_000:  # noqa: PLR2004 - no route file is larger
-            continue
-        path = f"{backend.path}/{entry.path}"
-        text = facts.host.read(path).decode("utf-8", "replace")
-        if "return" in text and ", 5" in text:
+    for path, text in setting_up(facts.host, str(backend.path)):
+        if "return" in text and _PAIR.search(text):
             with suppress(SyntaxError):
                 found += _in_source(facts, path, text)
     return found

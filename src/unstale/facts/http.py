@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from unstale.detect import PRUNED
 from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
 from unstale.facts.app_processes import AppProcesses
+from unstale.facts.sources import setting_up
 from unstale.host import Answer
 from unstale.layer import Layer
 
@@ -155,14 +155,9 @@ def _routes(facts: Facts) -> tuple[str, ...]:
     """Return the known health routes and those that the back end's source names."""
     found = dict.fromkeys(_KNOWN)
     for backend in facts.project.backends:
-        for entry in facts.host.walk(str(backend.path), (*PRUNED, "tests", "test"), depth=4):
-            if entry.kind == "file" and entry.path.endswith(".py") and entry.size < 200_000:  # noqa: PLR2004 - no route file is larger
-                with suppress(OSError):
-                    text = facts.host.read(f"{backend.path}/{entry.path}").decode(
-                        "utf-8", "replace"
-                    )
-                    prefixes = _PREFIX.findall(text) or [""]
-                    found |= dict.fromkeys(
-                        prefix + path for prefix in prefixes for path in _ROUTE.findall(text)
-                    )
+        for _, text in setting_up(facts.host, str(backend.path)):
+            prefixes = _PREFIX.findall(text) or [""]
+            found |= dict.fromkeys(
+                prefix + path for prefix in prefixes for path in _ROUTE.findall(text)
+            )
     return tuple(path for path in found if path.startswith("/"))[:12]
