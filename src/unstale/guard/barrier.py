@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+import sys
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _NO_NEW_PRIVS, _SET_SECCOMP, _FILTER = 38, 22, 2
@@ -82,6 +83,8 @@ _OPEN, _OPENAT, _OPENAT2 = (2, _NONE), (257, 56), (437, 437)
 
 def raise_barrier() -> dict[str, int | bool]:
     """Set both halves. Returns {"landlock": ABI version or 0, "seccomp": bool}."""
+    if sys.platform != "linux":
+        return {"landlock": 0, "seccomp": False}
     _LIBC.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
     landlock = _landlock()
     return {"landlock": landlock, "seccomp": _seccomp(forbid_opening=landlock == 0)}

@@ -227,15 +227,21 @@ def _note(answer: dict[str, Any], module: str, error: str, file: str = "", line:
 
 
 def _place(error: BaseException) -> tuple[str, int]:
+    """Return the deepest line of the project, else of whatever it called."""
     if isinstance(error, SyntaxError) and error.filename:
         return error.filename, error.lineno or 0
-    frames = traceback.extract_tb(error.__traceback__)
-    outer = [
+    frames = [
         each
-        for each in frames
+        for each in traceback.extract_tb(error.__traceback__)
         if "importlib" not in each.filename and not each.filename.startswith(_HERE)
     ]
-    return (outer[-1].filename, outer[-1].lineno or 0) if outer else ("", 0)
+    own = [each for each in frames if not _installed(each.filename)] or frames
+    return (own[-1].filename, own[-1].lineno or 0) if own else ("", 0)
+
+
+def _installed(path: str) -> bool:
+    library = os.path.dirname(os.__file__) + os.sep
+    return "site-packages" in path or "dist-packages" in path or path.startswith((library, "<"))
 
 
 def _message(error: BaseException) -> str:
@@ -251,19 +257,13 @@ def _message(error: BaseException) -> str:
 
 
 def _loaded(roots: list[str]) -> list[str]:
-    library = os.path.dirname(os.__file__) + os.sep
     files = set()
     for module in list(sys.modules.values()):
         file = getattr(module, "__dict__", {}).get("__file__")  # getattr would wake a lazy module
-        if isinstance(file, str):
-            path = os.path.abspath(file)
-            installed = (
-                "site-packages" in path or "dist-packages" in path or path.startswith(library)
-            )
-            if not installed and any(
-                path.startswith(root.rstrip(os.sep) + os.sep) for root in roots
-            ):
-                files.add(path)
+        path = os.path.abspath(file) if isinstance(file, str) else ""
+        within = any(path.startswith(root.rstrip(os.sep) + os.sep) for root in roots)
+        if within and not _installed(path):
+            files.add(path)
     return sorted(files)
 
 
