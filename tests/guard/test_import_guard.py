@@ -47,10 +47,9 @@ def sql(text, address=None):
     base.execute(text)
     base.commit()
 def c_sql(text):
-    lite, handle = ctypes.CDLL(ctypes.util.find_library('sqlite3') or 'libsqlite3.so.0'), ctypes.c_void_p()
+    lite, handle = ctypes.CDLL('libsqlite3.so.0'), ctypes.c_void_p()
     assert lite.sqlite3_open((HERE + '/data.db').encode(), ctypes.byref(handle)) == 0
     assert lite.sqlite3_exec(handle, text.encode(), None, None, None) == 0
-import ctypes.util
 """
 
 # each is done for real without the guard, in test_attempts_are_real
@@ -226,7 +225,7 @@ def test_nothing_that_an_import_tries_happens_and_tables_are_read(
     with listening(root) as (port, listeners):
         body = script(root, port, victim.pid, list(ATTEMPTS))
         tail = "import sys; sys.dont_write_bytecode = False; import app.other\nif DONE: raise RuntimeError(str(DONE))"
-        (root / "app/main.py").write_text("\n".join([body, with_models, tail]))
+        (root / "app/main.py").write_text(f"{body}\n{with_models}\n{tail}")
         before = state(root)
         answer = guard(root, python=python)
         tcp, unix, udp = listeners
@@ -281,7 +280,7 @@ def test_seccomp_alone_refuses_the_same(root: Path, victim: subprocess.Popen[byt
 
 @pytest.mark.parametrize(("allowed", "imported"), [(False, []), (True, ["app.main"])])
 def test_without_seccomp_nothing_is_imported_unless_allowed(
-    root: Path, allowed: bool, imported: list[str]
+    root: Path, *, allowed: bool, imported: list[str]
 ) -> None:
     (root / "app/main.py").write_text(f"open({str(root)!r} + '/made', 'w')")
     copy = Path(shutil.copytree(SCRIPT.parent, root / "guard"))
@@ -350,7 +349,9 @@ def test_tables_are_read_when_the_time_limit_is_swallowed(root: Path, thrown: st
 
 
 def test_c_code_that_never_returns_ends_without_an_answer(root: Path) -> None:
-    (root / "app/main.py").write_text("import ctypes\nwhile True: ctypes.PyDLL(None).sleep(60)\n")
+    (root / "app/main.py").write_text(
+        "import ctypes\nlock = ctypes.create_string_buffer(64)\nwhile True: ctypes.PyDLL(None).pthread_mutex_lock(lock)\n"
+    )
     began = time.monotonic()
     done = run(root, seconds=0.1)
     assert (done.returncode, done.stdout) == (1, "")
@@ -467,7 +468,7 @@ def test_real_app_is_read_whole(root: Path) -> None:
     assert "readonly database" in answer["failed"][0]["error"]
     assert (answer["failed"][0]["file"], answer["failed"][0]["line"]) == (
         str(root / "app/main.py"),
-        16,
+        17,
     )
     note, user = answer["tables"]
     assert (note["name"], note["module"], user["name"], user["module"]) == (
