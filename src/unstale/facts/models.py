@@ -123,7 +123,7 @@ def _answer(facts: Facts, backend: Backend, running: Runtime) -> dict[str, Any]:
         "seconds": _SECONDS,
     }
     done = facts.host.run(
-        (running.python, "-B", str(_GUARD)),
+        (running.python, "-B", "-E", "-S", str(_GUARD)),
         cwd=running.cwd,
         env=_environment(facts.host, running.pid),
         clean=running.pid is not None,
@@ -135,7 +135,9 @@ def _answer(facts: Facts, backend: Backend, running: Runtime) -> dict[str, Any]:
     except ValueError:
         why = (done.err.strip() or f"exit {done.code}").splitlines()[-1]
         raise Unavailable(
-            what="the guarded import gave no answer", why=why, next=f"{running.python} -B {_GUARD}"
+            what="the guarded import gave no answer",
+            why=why,
+            next=f"{running.python} -B -E -S {_GUARD}",
         ) from None
     if not any(answer["barrier"].values()) and not facts.options.allow_import:
         raise Unavailable(
