@@ -89,6 +89,8 @@ ATTEMPTS = {
     "posix_spawn": "os.waitpid(os.posix_spawn('/usr/bin/touch', ['touch', HERE + '/made'], {}), 0)",
     "fork and exec": "pid = os.fork()\n    if not pid: os.execv('/usr/bin/touch', ['touch', HERE + '/made'])\n    os.waitpid(pid, 0)",
     "libc fork": "pid = libc.fork()\n    if not pid: libc._exit(0)\n    c(pid)",
+    "clone3": "pid = libc.syscall(435, struct.pack('8Q', 0, 0, 0, 0, 17, 0, 0, 0), 64)\n    if not pid: libc._exit(0)\n    c(pid)",
+    "ioctl": "fcntl.ioctl(socket.socket(), 0x8933, struct.pack('16s24x', b'lo'))",
     "kill": "os.kill(VICTIM, signal.SIGKILL)",
     "libc kill": "c(libc.kill(VICTIM, 9))",
     "kill the parent": "os.kill(os.getppid(), 0)",

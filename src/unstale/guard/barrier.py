@@ -19,7 +19,7 @@ import sys
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _NO_NEW_PRIVS, _SET_SECCOMP, _FILTER = 38, 22, 2
-_SECCOMP, _MODE_FILTER, _TSYNC = (317, 277), 1, 1
+_SECCOMP, _MODE_FILTER, _TSYNC = (317, 277), 1, 1  # with every thread, Linux 3.17
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _ALLOW, _REFUSE, _UNSUPPORTED = (
     0x7FFF0000,
@@ -131,7 +131,6 @@ def _seccomp(*, forbid_opening: bool) -> bool:
         _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
     holder = ctypes.byref(Program(len(program), ctypes.addressof(code)))
-    # threads that a .pth file may have started are held too, where the kernel can (Linux 3.17)
     if _LIBC.syscall(_SECCOMP[column], _MODE_FILTER, _TSYNC, holder) == 0:
         return True
     return bool(_LIBC.prctl(_SET_SECCOMP, _FILTER, holder, 0, 0) == 0)

@@ -130,7 +130,7 @@ def _setting(kind: Any, instance: Any, salt: str) -> dict[str, Any]:
     try:
         instance = kind() if instance is None else instance
     except Exception as error:
-        errors = getattr(error, "errors", list)()
+        errors: list[Any] = getattr(error, "errors", list)()
         return {"fields": {}, "invalid": [".".join(map(str, each["loc"])) for each in errors]}
     names = getattr(kind, "model_fields", None) or getattr(kind, "__fields__", {})
     return {

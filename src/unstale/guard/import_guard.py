@@ -142,12 +142,13 @@ def _restore_path(roots: list[str]) -> None:
     sys.path[:] = list(dict.fromkeys([*roots, *filter(None, extra), *rest]))
     sys.pycache_prefix = os.environ.get("PYTHONPYCACHEPREFIX") or sys.pycache_prefix
     if sys.flags.no_site:
-        site = importlib.import_module("site")
+        site: Any = importlib.import_module("site")
         if os.environ.get("PYTHONNOUSERSITE"):
             site.ENABLE_USER_SITE = False
         site.main()
     # finding a directory for temporary files would write one there
-    importlib.import_module("tempfile").tempdir = os.environ.get("TMPDIR") or "/tmp"
+    tempfile: Any = importlib.import_module("tempfile")
+    tempfile.tempdir = os.environ.get("TMPDIR") or "/tmp"
 
 
 class _TooLateError(BaseException):
