@@ -56,7 +56,9 @@ def _measure(root: Path) -> dict[str, float]:
         "unstale --version": lambda: _run((*tool, "--version"), root),
         "unstale check --fast, large project": lambda: _run((*tool, "check", "--fast"), root),
         "unstale check, large project": lambda: _run((*tool, "check"), root),
-        "the guide's look-ups in sequence, large project": lambda: _run(("sh", "-c", look_ups), root),
+        "the guide's look-ups in sequence, large project": lambda: _run(
+            ("sh", "-c", look_ups), root
+        ),
     }
     times: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(RUNS):
@@ -97,12 +99,19 @@ def _node_modules(web: Path) -> None:
     for number in range(PACKAGES):
         place = web / f"node_modules/package{number}"
         place.mkdir(parents=True)
-        (place / "package.json").write_text(json.dumps({"name": f"package{number}", "version": "1.0.0"}))
+        (place / "package.json").write_text(
+            json.dumps({"name": f"package{number}", "version": "1.0.0"})
+        )
         for file in range(FILES_IN_A_PACKAGE - 1):
             (place / f"file{file}.js").touch()
-        packages[f"node_modules/package{number}"] = {"version": "1.0.0", "integrity": f"sha512-{number}"}
+        packages[f"node_modules/package{number}"] = {
+            "version": "1.0.0",
+            "integrity": f"sha512-{number}",
+        }
     lock = json.dumps({"name": "web", "lockfileVersion": 3, "packages": packages})
-    (web / "package.json").write_text('{"name": "web", "version": "1.0.0", "scripts": {"build": "true"}}')
+    (web / "package.json").write_text(
+        '{"name": "web", "version": "1.0.0", "scripts": {"build": "true"}}'
+    )
     (web / "package-lock.json").write_text(lock)
     (web / "node_modules/.package-lock.json").write_text(lock)
 
@@ -114,11 +123,17 @@ def _write(medians: dict[str, float]) -> None:
         for name, seconds in medians.items()
     ]
     head = f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, median of {RUNS} interleaved runs"
-    head += "" if shutil.which("lsof") else "; lsof was not installed, which makes the look-ups cheaper"
-    table = f"{head}\n\n| command | ms | × python | × look-ups |\n|---|---|---|---|\n" + "\n".join(rows)
+    head += (
+        "" if shutil.which("lsof") else "; lsof was not installed, which makes the look-ups cheaper"
+    )
+    table = f"{head}\n\n| command | ms | × python | × look-ups |\n|---|---|---|---|\n" + "\n".join(
+        rows
+    )
     page = HERE / "README.md"
     before, _, rest = page.read_text("utf-8").partition(MARKS[0])
-    page.write_text(f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{rest.partition(MARKS[1])[2]}", "utf-8")
+    page.write_text(
+        f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{rest.partition(MARKS[1])[2]}", "utf-8"
+    )
     print(table)
 
 
