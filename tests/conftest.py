@@ -53,6 +53,7 @@ class Site:
         self.port = free_port()
         self.log = root.parent / f"{root.name}.log"
         self.started: list[subprocess.Popen[bytes]] = []
+        self.more: dict[str, str] = {}
 
     def write(self, path: str, text: str) -> Path:
         target = self.root / path
@@ -84,7 +85,7 @@ class Site:
             for key, value in os.environ.items()
             if not key.startswith(("PYTHON", "npm_", "UV_", "COV"))
         }
-        return {**env, "XDG_STATE_HOME": str(self.state), "NO_COLOR": "1", "COLUMNS": "120", **more}
+        return {**env, "XDG_STATE_HOME": str(self.state), "NO_COLOR": "1", "COLUMNS": "120", **self.more, **more}
 
     def run(self, argv: list[str], **more: str) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:

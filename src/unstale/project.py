@@ -47,7 +47,10 @@ class DatabaseUrl:
 
 @dataclass(frozen=True, slots=True)
 class Migrations:
-    """A migration history: `kind` is alembic or django; `config` alembic.ini or the settings module's file."""
+    """A migration history: `kind` is alembic or django; `config` alembic.ini or the settings module's file.
+
+    Without `versions` the configuration is damaged.
+    """
 
     kind: str
     config: Path
@@ -83,8 +86,11 @@ class Project:
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:
         """Return (kind, relative path) of each part, for reports."""
-        back = tuple((part.kind, self.relative(part.path)) for part in self.backends)
-        return back + tuple((part.kind, self.relative(part.path)) for part in self.frontends)
+        return (
+            *((part.kind, self.relative(part.path)) for part in self.backends),
+            *((part.kind, self.relative(part.path)) for part in self.frontends),
+            *(("compose", self.relative(path)) for path in self.compose),
+        )
 
     @property
     def trash(self) -> Path:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from pathlib import Path
 
 from unstale.errors import Unavailable
 from unstale.facts.git import QUIET
 from unstale.host import Host
+
+_CLOSE = 2
+"""Seconds after the last move within which its file was written for it, not by a later `git gc`."""
 
 
 class History:
@@ -21,13 +25,8 @@ class History:
 
     def content(self, path: str, moment: datetime) -> str | None:
         """Return the file's text in the commit of that moment, None when git cannot know."""
-        commit = self.at(moment)
-        if commit is None:
-            return None
-        key = (commit, path)
-        if key not in self._texts:
-            self._texts[key] = self._show(commit, path)
-        return self._texts[key]
+        texts = {self._text(commit, path) for commit in self._possible(moment)}
+        return texts.pop() if len(texts) == 1 else None
 
     def moved(self, moment: datetime) -> str | None:
         """Return "OLD NEW" when HEAD moved since, by other content or not."""
@@ -41,7 +40,30 @@ class History:
         before = [commit for when, commit in self._moves if when <= moment.timestamp()]
         return before[-1] if before else None
 
-    def _reflog(self) -> list[tuple[int, str]]:
+    def holds(self, data: bytes) -> bool:
+        """Return whether some commit's file had this content: git names each by its SHA-1 (gitformat-pack(5))."""
+        name = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+        return (
+            self._host.run(("git", "-C", self._root, "cat-file", "-e", name), env=QUIET).code == 0
+        )
+
+    def _possible(self, moment: datetime) -> list[str]:
+        """Return the commits that HEAD may have named then: of one second's moves the order to the moment is lost."""
+        found = []
+        for when, commit in reversed(self._moves):
+            if when <= moment.timestamp():
+                found.append(commit)
+                if when != int(moment.timestamp()):
+                    break
+        return found
+
+    def _text(self, commit: str, path: str) -> str | None:
+        key = (commit, path)
+        if key not in self._texts:
+            self._texts[key] = self._show(commit, path)
+        return self._texts[key]
+
+    def _reflog(self) -> list[tuple[float, str]]:
         try:
             done = self._host.run(
                 (
@@ -55,14 +77,16 @@ class History:
                 ),
                 env=QUIET,
             )
-            lines = self._host.read(done.out.rstrip("\n")).decode("utf-8", "replace").splitlines()
+            path = done.out.rstrip("\n")
+            lines = self._host.read(path).decode("utf-8", "replace").splitlines()
+            written = self._host.stat(path)
         except (Unavailable, OSError):
             return []
         moves = []
         for line in lines:
             words = line.partition("\t")[0].split()
-            moves.append((int(words[-2]), words[1]))
-        return moves
+            moves.append((float(words[-2]), words[1]))
+        return _dated(moves, written.mtime_ns / 1e9 if written else 0.0)
 
     def _show(self, commit: str, path: str) -> str | None:
         place = Path(path)
@@ -70,3 +94,10 @@ class History:
             ("git", "-C", str(place.parent), "show", f"{commit}:./{place.name}"), env=QUIET
         )
         return done.out if done.code == 0 else None
+
+
+def _dated(moves: list[tuple[float, str]], written: float) -> list[tuple[float, str]]:
+    """Give the last move its exact time: git keeps whole seconds, and a build may end in the same one."""
+    if moves and 0 <= written - moves[-1][0] < _CLOSE:
+        return [*moves[:-1], (written, moves[-1][1])]
+    return moves
