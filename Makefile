@@ -47,6 +47,9 @@ new-check: setup ## Begin a check: make new-check CODE=PRC009 SLUG=preload_hides
 record: setup ## Record this project's facts: make record FILE=facts.json
 	@.venv/bin/unstale check --record "$(or $(FILE),$(error name the file: make record FILE=facts.json))"
 
+golden: setup ## Write the golden transcripts again; review the diff as prose
+	@UNSTALE_GOLDEN=1 $(PYTHON) -m pytest tests/render $(call again,make golden)
+
 bench: setup ## Measure speed, as ratios in one run
 	@$(PYTHON) bench/run.py
 
@@ -59,5 +62,5 @@ fresh-clone: ## Run a target in a bare Debian 12: make fresh-clone TARGET=test (
 system-deps: ## Install the Debian packages that the tests need (root)
 	@sh scripts/system-deps
 
-.PHONY: help setup test lint types check lab demo docs docs-check new-check record bench lock \
-	fresh-clone system-deps
+.PHONY: help setup test lint types check lab demo docs docs-check new-check record golden bench \
+	lock fresh-clone system-deps

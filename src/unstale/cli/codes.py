@@ -23,8 +23,7 @@ def command(*, form: str) -> int:
         )
         return 0
     for each in catalogue():
-        fix = "manual" if each.manual else "automatic"
-        click.echo(f"{each.code}  {each.severity.value:<6} {fix:<10} {each.title}")
+        click.echo(f"{each.code}  {each.severity.value:<6} {_fix(each):<10} {each.title}")
     return 0
 
 
@@ -35,7 +34,11 @@ def _row(each: Check) -> dict[str, Any]:
         "layer": each.layer.value,
         "title": each.title,
         "severity": each.severity.value,
-        "fix": "manual" if each.manual else "automatic",
+        "fix": _fix(each),
         "risk": each.fix.risk.word,
         "since": each.since,
     }
+
+
+def _fix(each: Check) -> str:
+    return "manual" if each.manual else "automatic"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import click
 
 from unstale.actions.process import End
 from unstale.check import Check, catalogue
 from unstale.cli.options import consent, facts_for, selection
+from unstale.cli.outcomes import as_json, preview, show
 from unstale.errors import UsageError
 from unstale.examine import examine
 from unstale.fact import Facts
@@ -50,7 +50,10 @@ def command(
     fixing = _Fixing(facts, chosen, Risk[risk.upper()], quiet=form == "json")
     if dry_run:
         report, todo = fixing.look(pid)
-        outcomes = [Outcome(number, step, "planned") for number, step in enumerate(todo.steps, 1)]
+        outcomes = [
+            Outcome(number, step, "planned", undoable=step.action.undoable)
+            for number, step in enumerate(todo.steps, 1)
+        ]
         return fixing.close(report, outcomes, "", 0, form, todo)
     with locked(facts.project.state, "fix", facts.host.now()):
         return fixing.rounds(pid, form, yes=yes)
@@ -117,7 +120,7 @@ class _Fixing:
     ) -> int:
         """Print the result; return 0 when nothing remains."""
         if form == "json":
-            click.echo(json.dumps(_json(report, outcomes, run, rounds), indent=2))
+            click.echo(json.dumps(as_json(run, rounds, outcomes, report), indent=2))
         else:
             self._results(report, outcomes, run, todo)
         planned = any(each.state == "planned" for each in outcomes)
@@ -140,7 +143,7 @@ class _Fixing:
             return
         click.echo(f"round {number}", err=True)
         for at, step in enumerate(todo.steps, 1):
-            _preview(at, step)
+            preview(at, step)
 
     def _say(self, words: str) -> None:
         if not self.quiet:
@@ -150,26 +153,13 @@ class _Fixing:
         if not outcomes:
             click.echo("nothing to fix")
         for each in outcomes:
-            if each.state == "planned":
-                _preview(each.id, each.step, err=False)
-                continue
-            if each.state == "manual":
-                click.echo(
-                    f"✎ {', '.join(each.step.codes)} yours to do: {printable(each.step.action.title())}"
-                )
-                click.echo("\n".join(each.step.action.preview()))
-                continue
-            mark = {"done": "✓", "failed": "✗", "refused": "✗", "skipped": "-"}[each.state]
-            note = f": {printable(each.note)}" if each.note else ""
-            click.echo(
-                f"{mark} {', '.join(each.step.codes)} {printable(each.step.action.title())} {each.state}{note}"
-            )
+            show(each)
         left = [each for each in report.findings if each.finding.severity is Severity.STALE]
         if left:
             click.echo(f"still stale: {', '.join(each.id for each in left)}")
         elif outcomes:
             click.echo(f"{report.verdict.value}")
-        if any(each.undoable for each in outcomes):
+        if run and any(each.undoable for each in outcomes):
             click.echo(f"take it back: unstale undo {run}")
         if todo.forbidden:
             click.echo(f"no restart while this stands: {printable(todo.forbidden)}")
@@ -186,36 +176,3 @@ def _ending(facts: Facts, report: Report, pid: int) -> Plan:
             next="unstale check",
         )
     return Plan((Step(End(pid, process.ticks, process.command), tuple(named)),))
-
-
-def _preview(at: int, step: Step, *, err: bool = True) -> None:
-    action = step.action
-    undo = ", can be undone" if action.undoable else ""
-    click.echo(
-        f"  {at}. {printable(action.title())}  ({action.risk.word}{undo})  cures {', '.join(step.codes)}",
-        err=err,
-    )
-    for line in action.preview()[:6]:
-        click.echo(f"       {printable(line)}", err=err)
-
-
-def _json(report: Report, outcomes: list[Outcome], run: str, rounds: int) -> dict[str, Any]:
-    return {
-        "schema": "unstale.run/1",
-        "run": run,
-        "rounds": rounds,
-        "steps": [
-            {
-                "id": each.id,
-                "action": printable(each.step.action.title()),
-                "codes": list(each.step.codes),
-                "risk": each.step.action.risk.word,
-                "state": each.state,
-                "undoable": each.undoable,
-                "note": printable(each.note),
-                "preview": [printable(line) for line in each.step.action.preview()],
-            }
-            for each in outcomes
-        ],
-        "verdict_after": report.verdict.value,
-    }

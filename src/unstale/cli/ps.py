@@ -14,6 +14,7 @@ from unstale.errors import Unavailable
 from unstale.fact import Facts
 from unstale.facts.app_processes import AppProcess, AppProcesses
 from unstale.facts.code import LoadedCode
+from unstale.facts.history import History
 from unstale.redact import printable
 
 
@@ -22,10 +23,11 @@ from unstale.redact import printable
 @click.option("-C", "directory", help="The project in DIR.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 def command(*, path: str, directory: str | None, form: str) -> int:
-    """List what runs here: role, since when, port, owner, ours or seen, and whether its code is the files' code."""
+    """List what runs here: role, since when, commit, port, owner, ours or seen, and whether its code is the files'."""
     facts = facts_for(directory or path)
     found = facts.maybe(AppProcesses)
-    rows = [_row(facts, each) for each in (found.processes if found else ())]
+    history = History(facts.host, facts.project.root)
+    rows = [_row(facts, history, each) for each in (found.processes if found else ())]
     if form == "json":
         click.echo(json.dumps({"schema": "unstale.ps/1", "processes": rows}, indent=2))
     elif not rows:
@@ -35,19 +37,27 @@ def command(*, path: str, directory: str | None, form: str) -> int:
     return 0
 
 
-def _row(facts: Facts, each: AppProcess) -> dict[str, Any]:
+def _row(facts: Facts, history: History, each: AppProcess) -> dict[str, Any]:
     return {
         "pid": each.pid,
         "role": each.role,
-        "program": each.program,
-        "app": each.app,
+        "program": printable(each.program),
+        "app": each.app and printable(each.app),
         "command": printable(each.command),
-        "started_at": each.started_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "started_at": f"{each.started_at:%Y-%m-%dT%H:%M:%SZ}",
+        "commit": _commit(facts, history, each),
         "ports": list(each.ports),
         "owner": each.owner,
         "standing": each.standing.value,
         "code": _code(facts, each),
     }
+
+
+def _commit(facts: Facts, history: History, each: AppProcess) -> str | None:
+    """Return the commit that was checked out when it began; a container's image is not the checkout."""
+    if each.owner == "container":
+        return None
+    return history.at(facts.host.now() if each.reload else each.started_at)
 
 
 def _code(facts: Facts, each: AppProcess) -> str:
@@ -65,7 +75,7 @@ def _code(facts: Facts, each: AppProcess) -> str:
 def _table(rows: list[dict[str, Any]]) -> None:
     """Print a line a process; on a terminal the command is cut at its width."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    lines = [("pid", "role", "since", "port", "owner", "whose", "code", "command")]
+    lines = [("pid", "role", "since", "commit", "port", "owner", "whose", "code", "command")]
     for row in rows:
         ports = " ".join(f":{port}" for port in row["ports"])
         since = row["started_at"][:16].replace("T", " ")
@@ -74,6 +84,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
                 str(row["pid"]),
                 row["role"],
                 since,
+                (row["commit"] or "")[:7],
                 ports,
                 row["owner"],
                 row["standing"],

@@ -1,206 +1,200 @@
-"""A report for a terminal: the chain, a line a layer; then each root with its proof, fix and consequences."""
+"""A report for a terminal: the chain, a line a layer; then each root with its proof, fix and consequences.
+
+Prose is wrapped between words. A command, an edit or a path is never broken, so that it can be copied.
+"""
 
 from __future__ import annotations
 
-import io
 import sys
+from dataclasses import dataclass
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
+from unstale.action import Action
 from unstale.layer import Severity, State
 from unstale.redact import printable
 from unstale.report import Report, Reported
 
+# Readable on dark and on light; bold yellow is not: many terminals show it bright.
 _STATES = {
     State.STALE: ("✗", "bold red"),
-    State.UNKNOWN: ("?", "bold yellow"),
+    State.UNKNOWN: ("?", "magenta"),
     State.RISK: ("!", "yellow"),
     State.FRESH: ("✓", "green"),
     State.SKIPPED: ("-", "dim"),
     State.ABSENT: ("·", "dim"),
 }
-_PREVIEW = 8
 _SEVERITIES = {
     Severity.STALE: ("✗", "bold red"),
     Severity.RISK: ("!", "yellow"),
     Severity.NOTE: ("i", "cyan"),
 }
+_PREVIEW = 8
+_NARROWEST = 20
 
 
-def report(seen: Report, *, verbose: bool = False, quiet: bool = False) -> str:
-    """Return the report as text, with colour where stdout is a terminal that wants it."""
-    console = Console(
-        file=io.StringIO(), force_terminal=sys.stdout.isatty(), width=_width(), highlight=False
+def report(
+    seen: Report,
+    *,
+    verbose: bool = False,
+    quiet: bool = False,
+    width: int | None = None,
+    colour: bool | None = None,
+) -> str:
+    """Return the report as text; width and colour are stdout's unless given."""
+    console = _console(width, colour=colour)
+    page = _Page(console, seen)
+    with console.capture() as written:
+        if not quiet:
+            _head(page)
+            _chain(page)
+            _findings(page)
+            _others(page)
+            if verbose:
+                _proven(page)
+        _verdict(page)
+    return "\n".join(line.rstrip() for line in written.get().rstrip("\n").split("\n"))
+
+
+def _console(width: int | None, *, colour: bool | None) -> Console:
+    out = Console()
+    if colour is None:
+        colour = sys.stdout.isatty() and out.color_system is not None and not out.no_color
+    return Console(
+        width=width or out.width,
+        height=out.height,  # without it rich gives every dumb terminal 80 columns
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        no_color=not colour,
+        highlight=False,
     )
-    if not quiet:
-        _head(console, seen)
-        _chain(console, seen)
-        _findings(console, seen)
-        _others(console, seen)
-        if verbose:
-            _proven(console, seen)
-    _verdict(console, seen)
-    file = console.file
-    assert isinstance(file, io.StringIO)  # noqa: S101 - made above
-    lines = [line.rstrip() for line in file.getvalue().rstrip("\n").split("\n")]
-    return "\n".join(lines)
 
 
-def _width() -> int | None:
-    return None if sys.stdout.isatty() else Console().width
+@dataclass(frozen=True, slots=True)
+class _Page:
+    console: Console
+    seen: Report
+
+    def text(self, words: str, style: str = "") -> Text:
+        """Return the words with paths relative to the project, where the reader stands."""
+        return Text(printable(words.replace(f"{self.seen.project.root}/", "")), style)
+
+    def prose(self, body: Text, indent: int = 0, lead: tuple[str, str] = ("", "")) -> None:
+        """Print words after their lead; further lines hang below the first."""
+        hang = indent + len(lead[0])
+        body.overflow = "ignore"  # else rich breaks a path that is longer than the line
+        first, *rest = body.wrap(self.console, max(self.console.width - hang, _NARROWEST))
+        self.whole(Text.assemble(lead, first), indent)
+        for line in rest:
+            self.whole(line, hang)
+
+    def whole(self, line: Text, indent: int) -> None:
+        """Print one line, however long."""
+        self.console.print(Text(" " * indent).append_text(line), soft_wrap=True)
 
 
-def _head(console: Console, seen: Report) -> None:
-    parts = ", ".join(
-        f"{kind} in {path}" if path != "." else kind for kind, path in seen.project.parts
-    )
-    root = printable(str(seen.project.root))
-    words = Text.assemble(
-        (printable(seen.project.name), "bold"), f"  {printable(parts)}", (f"  {root}", "dim")
-    )
-    console.print(words, no_wrap=True, overflow="ellipsis")
-    console.print()
+def _head(page: _Page) -> None:
+    project = page.seen.project
+    parts = ", ".join(f"{kind} in {path}" if path != "." else kind for kind, path in project.parts)
+    name = (printable(project.name), "bold")
+    root = (printable(str(project.root)), "dim")
+    page.prose(Text.assemble(name, f"  {printable(parts)}  ", root))
+    page.console.print()
 
 
-def _chain(console: Console, seen: Report) -> None:
-    absent = []
-    for line in seen.layers:
-        if line.state is State.ABSENT and not line.summary:
-            absent.append(line.layer.words)
-            continue
+def _chain(page: _Page) -> None:
+    layers = page.seen.layers
+    here = [each for each in layers if each.summary or each.state is not State.ABSENT]
+    for line in here:
         symbol, style = _STATES[line.state]
-        words = f"{line.state.value:<8}"
-        shown = Text.assemble(
-            f"  {line.layer.value}  {line.layer.words:<16}",
-            (f"{symbol} {words}", style),
-            printable(line.summary),
-        )
-        console.print(shown, no_wrap=True, overflow="ellipsis")
+        link = f"  {line.layer.value}  {line.layer.words:<16}"
+        state = (f"{symbol} {line.state.value:<8}", style)
+        shown = Text.assemble(link, state, page.text(line.summary))
+        page.console.print(shown, no_wrap=True, overflow="ellipsis")
+    absent = [each.layer.words for each in layers if each not in here]
     if absent:
-        console.print(Text(f"  ·    not here: {', '.join(absent)}", style="dim"), soft_wrap=False)
-    console.print()
+        page.prose(Text(f"not here: {', '.join(absent)}", "dim"), 2, ("·    ", "dim"))
+    page.console.print()
 
 
-def _findings(console: Console, seen: Report) -> None:
+def _findings(page: _Page) -> None:
     order = list(Severity)
-    roots = [each for each in seen.findings if each.root is None]
-    for root in sorted(roots, key=lambda each: order.index(each.finding.severity)):
-        _finding(console, seen, root, 0)
-        for consequence in (each for each in seen.findings if each.root == root.id):
-            _finding(console, seen, consequence, 4)
+    findings = page.seen.findings
+    roots = [each for each in findings if each.root is None]
+    roots.sort(key=lambda each: order.index(each.finding.severity))
+    for root in roots:
+        _finding(page, root)
+        for consequence in (each for each in findings if each.root == root.id):
+            _finding(page, consequence, "  └─ ", root)
 
 
-def _finding(console: Console, seen: Report, each: Reported, indent: int) -> None:
+def _finding(page: _Page, each: Reported, branch: str = "", root: Reported | None = None) -> None:
     finding = each.finding
     symbol, style = _SEVERITIES[finding.severity]
-    lead = "└─ " if indent else ""
-    _put(
-        console,
-        Text.assemble(lead, (f"{symbol} {each.code} ", style), (each.title, "bold")),
-        indent,
-    )
-    inner = indent + (5 if indent else 2)
-    _put(console, Text(_short(seen, finding.subject)), inner)
-    _put(console, Text(_short(seen, finding.because)), inner)
-    for word, evidence in (("want", finding.want), ("have", finding.have)):
-        _put(console, Text.assemble((f"{word}  ", "dim"), _short(seen, evidence.value)), inner)
-        _put(console, Text(_short(seen, evidence.source), style="dim"), inner + 6)
+    mark = f"{branch}{symbol} "
+    indent = len(mark)
+    page.prose(Text(each.title, "bold"), 0, (f"{mark}{each.code} ", style))
+    page.prose(page.text(finding.subject), indent)
+    page.prose(page.text(finding.because), indent)
+    for word, evidence in (("want  ", finding.want), ("have  ", finding.have)):
+        page.prose(page.text(evidence.value), indent, (word, "dim"))
+        page.whole(page.text(evidence.source, "dim"), indent + len(word))
     if not finding.proven:
-        _put(
-            console, Text("likely: what it loaded then is not known by content", style="dim"), inner
-        )
-    if indent == 0 or not _same_fix(seen, each):
-        _fix(console, seen, each, inner)
-    console.print()
+        page.prose(Text("likely: what it loaded then is not known by content", "dim"), indent)
+    if finding.fix and (root is None or root.finding.fix != finding.fix):
+        _fix(page, each.code, finding.fix, indent)
+    page.console.print()
 
 
-def _same_fix(seen: Report, each: Reported) -> bool:
-    root = next((other for other in seen.findings if other.id == each.root), None)
-    return root is not None and root.finding.fix == each.finding.fix
-
-
-def _fix(console: Console, seen: Report, each: Reported, inner: int) -> None:
-    action = each.finding.fix
-    if action is None:
-        return
+def _fix(page: _Page, code: str, action: Action, indent: int) -> None:
     undo = ", can be undone" if action.undoable else ""
-    title = _short(seen, action.title())
-    _put(
-        console,
-        Text.assemble(("fix   ", "dim"), title, (f"  ({action.risk.word}{undo})", "dim")),
-        inner,
-    )
+    title = page.text(action.title()).append(f"  ({action.risk.word}{undo})", "dim")
+    page.prose(title, indent, ("fix   ", "dim"))
     lines = action.preview()
     for line in lines[:_PREVIEW]:
-        _put(console, Text(_short(seen, line), style="cyan"), inner + 6)
+        page.whole(page.text(line.expandtabs(4)), indent + 6)
     if len(lines) > _PREVIEW:
-        _put(
-            console,
-            Text(f"… {len(lines) - _PREVIEW} more lines: unstale fix {each.code}", style="dim"),
-            inner + 6,
-        )
+        more = f"… {len(lines) - _PREVIEW} more lines: unstale fix {code} --dry-run"
+        page.whole(Text(more, "dim"), indent + 6)
 
 
-def _short(seen: Report, text: str) -> str:
-    """Return the text with paths relative to the project, where the reader stands."""
-    return printable(text.replace(f"{seen.project.root}/", ""))
-
-
-def _put(console: Console, shown: Text, indent: int) -> None:
-    console.print(Padding(shown, (0, 0, 0, indent)))
-
-
-def _others(console: Console, seen: Report) -> None:
+def _others(page: _Page) -> None:
     reasons: dict[tuple[str, str], list[str]] = {}
-    for unknown in seen.unknown:
+    for unknown in page.seen.unknown:
         reasons.setdefault((unknown.because, unknown.next), []).append(unknown.code)
     for (because, following), codes in reasons.items():
         names = ", ".join(dict.fromkeys(codes))
-        _put(
-            console,
-            Text.assemble(("? ", "bold yellow"), f"{names} not checked: {_short(seen, because)}"),
-            0,
-        )
-        _put(console, Text(f"next: {_short(seen, following)}", style="dim"), 2)
-    for crashed in seen.crashed:
-        text = f"{crashed.code} crashed: {crashed.what} at {crashed.where}"
-        _put(console, Text.assemble(("☠ ", "bold red"), text), 0)
-    for silenced in seen.silenced:
-        _put(console, Text(f"- {silenced.code} silenced: {silenced.reason}", style="dim"), 0)
-    if seen.unknown or seen.crashed or seen.silenced:
-        console.print()
+        page.prose(page.text(f"{names} not checked: {because}"), 0, ("? ", "magenta"))
+        page.prose(page.text(following, "dim"), 2, ("next: ", "dim"))
+    for crashed in page.seen.crashed:
+        page.prose(page.text(f"{crashed.code} crashed: {crashed.what}"), 0, ("☠ ", "bold red"))
+        page.whole(page.text(f"at {crashed.where}", "dim"), 2)
+        again = "report this bug with a recording: unstale check --record facts.json"
+        page.prose(Text(again, "dim"), 2, ("next: ", "dim"))
+    for silenced in page.seen.silenced:
+        shown = page.text(f"{silenced.code} silenced: {silenced.reason}", "dim")
+        page.prose(shown, 0, ("- ", "dim"))
+    if page.seen.unknown or page.seen.crashed or page.seen.silenced:
+        page.console.print()
 
 
-def _proven(console: Console, seen: Report) -> None:
-    for each in seen.proven:
-        console.print(
-            Text.assemble(("✓ ", "green"), f"{each.code} {_short(seen, each.fresh.subject)}")
-        )
-        have = each.fresh.have
-        _put(
-            console,
-            Text(f"{_short(seen, have.value)}   {_short(seen, have.source)}", style="dim"),
-            2,
-        )
-    if seen.proven:
-        console.print()
+def _proven(page: _Page) -> None:
+    for each in page.seen.proven:
+        page.prose(page.text(f"{each.code} {each.fresh.subject}"), 0, ("✓ ", "green"))
+        page.prose(page.text(each.fresh.have.value), 2)
+        page.whole(page.text(each.fresh.have.source, "dim"), 2)
+    if page.seen.proven:
+        page.console.print()
 
 
-def _verdict(console: Console, seen: Report) -> None:
-    counts = [
-        f"{len(seen.of(severity))} {severity.value}" for severity in Severity if seen.of(severity)
-    ]
-    counts += [f"{len(seen.unknown)} not checked"] if seen.unknown else []
+def _verdict(page: _Page) -> None:
+    seen = page.seen
+    found = {severity.value: len(seen.of(severity)) for severity in Severity}
+    found |= {"not checked": len(seen.unknown), "crashed": len(seen.crashed)}
+    counts = ", ".join(f"{number} {word}" for word, number in found.items() if number)
     symbol, style = _STATES[seen.verdict]
-    words = f"{symbol} {seen.verdict.value}"
-    tail = f"  {', '.join(counts)}" if counts else ""
-    following = "   unstale fix" if seen.of(Severity.STALE) else ""
-    console.print(
-        Text.assemble(
-            (words, style),
-            f"{tail}  ({seen.checked} checks, {seen.took_s:.2f} s)",
-            (following, "bold"),
-        )
-    )
+    verdict = Text(f"{symbol} {seen.verdict.value}", style)
+    cost = Text(f"({seen.checked} checks, {seen.took_s:.2f} s)")
+    following = Text(" unstale fix" if seen.of(Severity.STALE) else "", "bold")
+    page.whole(Text("  ").join(filter(None, (verdict, Text(counts), cost, following))), 0)
