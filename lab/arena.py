@@ -17,11 +17,18 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uv import find_uv_bin
 
+if TYPE_CHECKING:
+    from lab.engine import Engine
+
 REPOSITORY = Path(__file__).parent.parent
+WHO = ("-c", "user.name=lab", "-c", "user.email=lab@example.invalid")
+MARGIN = 2.4
+"""Seconds that a server must have run before an edit counts as later."""
+
 _LEFT_OUT = shutil.ignore_patterns(
     ".venv", "node_modules", "dist", "__pycache__", "*.db*", ".env", "*.tsbuildinfo"
 )
@@ -34,6 +41,7 @@ class Told:
 
     status: int
     text: str
+    headers: dict[str, str]
 
     @property
     def body(self) -> Any:
@@ -42,11 +50,16 @@ class Told:
 
 
 class Arena:
-    """One scratch copy of the example. Everything that it starts, it ends, by pid."""
+    """One scratch copy of the example. Everything that it starts, it ends, by pid.
 
-    def __init__(self, scratch: Path) -> None:
+    `project` is where the tool is run: the example, unless a fault lives in an app of its own. `engine` is the
+    Docker engine of the faults of containers; `wanted` and `page_port` are what a fault notes to be felt later.
+    """
+
+    def __init__(self, scratch: Path, engine: Engine | None = None) -> None:
         self.scratch = scratch
-        self.root = scratch / "ai_exchange"
+        self.engine = engine
+        self.root = self.project = scratch / "ai_exchange"
         self.backend = self.root / "backend"
         self.frontend = self.root / "frontend"
         self.python = self.backend / ".venv/bin/python"
@@ -54,6 +67,9 @@ class Arena:
         self.log = scratch / "server.log"
         self.port = free_port()
         self.started: list[subprocess.Popen[bytes]] = []
+        self.began = 0.0
+        self.wanted = 0
+        self.page_port = 0
 
     def lay(self) -> None:
         """Copy, install, build, migrate, seed and commit."""
@@ -74,6 +90,12 @@ class Arena:
         self.migrate("head")
         self.run(str(self.python), "-m", "app.seed", cwd=self.backend)
 
+    def copy(self, scratch: Path, engine: Engine | None = None) -> Arena:
+        """Return the same, laid in another directory; nothing in it knows where it lies."""
+        scratch.mkdir(parents=True, exist_ok=True)
+        self.run("cp", "-a", str(self.root), str(scratch), cwd=self.scratch)
+        return Arena(scratch, engine)
+
     def install(self, *words: str) -> None:
         """Install into the example's environment."""
         argv = (find_uv_bin(), "pip", "install", "-q", "--python", str(self.python), *words)
@@ -85,9 +107,8 @@ class Arena:
 
     def commit(self, message: str) -> None:
         """Commit everything."""
-        who = ("-c", "user.name=lab", "-c", "user.email=lab@example.invalid")
-        self.run("git", "add", "-A", cwd=self.root)
-        self.run("git", *who, "commit", "-q", "-m", message, cwd=self.root)
+        self.run("git", "add", "-A", cwd=self.project)
+        self.run("git", *WHO, "commit", "-q", "-m", message, cwd=self.project)
 
     def run(self, *argv: str, cwd: Path) -> str:
         """Run a command to its end; raise with its words when it fails."""
@@ -98,59 +119,96 @@ class Arena:
             raise RuntimeError(f"{' '.join(argv[:4])} failed in {cwd}:\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def environ(self) -> dict[str, str]:
+    def compose(self, *words: str) -> None:
+        """Run docker-compose on the project."""
+        self.run("docker-compose", "-p", self.scratch.name.lower(), *words, cwd=self.root)
+
+    def environ(self, **more: str) -> dict[str, str]:
         """Return our environment without what belongs to our own Python, npm or make."""
         env = {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
-        return {
-            **env,
-            "XDG_STATE_HOME": str(self.scratch / "state"),
-            "NO_COLOR": "1",
-            "COLUMNS": "100",
-        }
+        engine = (
+            self.engine.environ if self.engine else {"DOCKER_HOST": f"unix://{self.scratch}/none"}
+        )
+        state = str(self.scratch / "state")
+        return {**env, "XDG_STATE_HOME": state, "NO_COLOR": "1", "COLUMNS": "100", **engine, **more}
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, cwd: Path | None = None, **more: str) -> subprocess.Popen[bytes]:
         """Start the server on the arena's port and wait until it answers or ends."""
-        argv = [
-            ".venv/bin/python",
-            "-m",
-            "uvicorn",
-            "app.main:app",
-            "--port",
-            str(self.port),
-            *words,
-        ]
-        child = self.spawn(argv)
-        wait_for(lambda: self.ask("/health").status == 200 or child.poll() is not None)
+        argv = [str(self.python), "-m", "uvicorn", "app.main:app", "--port", str(self.port), *words]
+        child = self.spawn(argv, cwd, **more)
+        wait_for(lambda: self.ask("/health").status or child.poll() is not None)
         return child
 
-    def spawn(self, argv: list[str]) -> subprocess.Popen[bytes]:
+    def restart(self, **more: str) -> None:
+        """Stop everything, then start the server, with these variables besides."""
+        self.stop()
+        self.start(cwd=None, **more)
+
+    def spawn(
+        self, argv: list[str], cwd: Path | None = None, **more: str
+    ) -> subprocess.Popen[bytes]:
         """Start a process in the back end's directory, in a session of its own."""
         with self.log.open("ab") as log:
             child = subprocess.Popen(
                 argv,
-                cwd=self.backend,
-                env=self.environ(),
+                cwd=cwd or self.backend,
+                env=self.environ(**more),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
         self.started.append(child)
+        self.began = time.monotonic()
         return child
 
-    def ask(self, path: str, body: dict[str, Any] | None = None, token: str = "") -> Told:
+    def age(self) -> None:
+        """Let the last server grow so old that an edit from now on is a later one."""
+        time.sleep(max(0.0, MARGIN - (time.monotonic() - self.began)))
+
+    def ask(
+        self, path: str, body: dict[str, Any] | None = None, token: str = "", port: int = 0
+    ) -> Told:
         """GET, or POST a body."""
         headers = {"Content-Type": "application/json", "Accept": "text/html,*/*"}
         headers |= {"Authorization": f"Bearer {token}"} if token else {}
         data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, headers)
+        url = f"http://127.0.0.1:{port or self.port}{path}"
+        request = urllib.request.Request(url, data, headers)
         try:
             with urllib.request.urlopen(request, timeout=15) as response:
-                return Told(response.status, response.read().decode())
+                return Told(response.status, response.read().decode(), dict(response.headers))
         except urllib.error.HTTPError as error:
-            return Told(error.code, error.read().decode("utf-8", "replace"))
+            with error:
+                return Told(error.code, error.read().decode("utf-8", "replace"), {})
         except OSError as error:
-            return Told(0, str(error))
+            return Told(0, str(error), {})
+
+    def rename_app(self) -> None:
+        """Change the app's name in its settings, to one of equal length."""
+        settings = self.backend / "app/settings.py"
+        name = self._name()
+        other = f"{name[:-1]}{chr(ord(name[-1]) + 1)}"
+        settings.write_text(settings.read_text().replace(f'"{name}"', f'"{other}"'))
+
+    def shown_name(self) -> tuple[str, bool]:
+        """Return which name the app shows, and whether it is that of its settings."""
+        told, want = self.ask("/api/meta"), self._name()
+        shown = str(told.body["name"]) if told.status == 200 else f"HTTP {told.status}"
+        return f"GET /api/meta → name {shown!r}, wanted {want!r}", shown == want
+
+    def _name(self) -> str:
+        text = (self.backend / "app/settings.py").read_text()
+        return text.partition('name: str = "')[2].partition('"')[0]
+
+    def comments(self) -> int:
+        """Return how many comments the first resource has."""
+        return int(self.ask("/api/resources/1/comments").body["total"])
+
+    def locked(self, name: str) -> str:
+        """Return "name==version" as the example's lock has it."""
+        lines = (self.backend / "requirements.txt").read_text().splitlines()
+        return next(line for line in lines if line.startswith(f"{name}==")).split()[0]
 
     def rows(self) -> int:
         """Return how many rows of users, resources and comments on the first one the app shows, or the file."""
@@ -170,22 +228,36 @@ class Arena:
         with closing(sqlite3.connect(self.database)) as database:
             return int(database.execute(f"SELECT {' + '.join(parts)}").fetchone()[0])
 
+    def tables(self) -> str:
+        """Return the example's database as SQL, "" where there is none."""
+        if not self.database.exists() or not self.database.stat().st_size:
+            return ""
+        with closing(sqlite3.connect(self.database)) as database:
+            return "\n".join(database.iterdump())
+
     def sign_in(self) -> str:
         """Return a token of the seed's first person."""
         login = {"email": "ada@example.org", "password": "correct horse battery"}
         return str(self.ask("/api/auth/login", login).body["access_token"])
 
-    def unstale(self, *words: str, root: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def unstale(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the tool as a user would."""
         argv = [sys.executable, "-m", "unstale", *words]
-        cwd = root or self.root
         return subprocess.run(
-            argv, cwd=cwd, env=self.environ(), capture_output=True, text=True, check=False
+            argv, cwd=self.project, env=self.environ(), capture_output=True, text=True, check=False
         )
 
-    def codes(self, root: Path | None = None) -> list[str]:
+    def report(self) -> dict[str, Any]:
+        """Return the report of `unstale check`."""
+        return dict(json.loads(self.unstale("check", "--format", "json").stdout))
+
+    def processes(self) -> list[dict[str, Any]]:
+        """Return the rows of `unstale ps`."""
+        return list(json.loads(self.unstale("ps", "--format", "json").stdout)["processes"])
+
+    def codes(self) -> list[str]:
         """Return the codes of what is stale, roots first."""
-        report = json.loads(self.unstale("check", "--format", "json", root=root).stdout)
+        report = self.report()
         stale = [each for each in report["findings"] if each["severity"] == "stale"]
         return [each["code"] for each in sorted(stale, key=lambda each: each["root"] is not None)]
 
@@ -208,7 +280,7 @@ class Arena:
 
     def _stands_here(self, pid: str) -> bool:
         try:
-            return os.readlink(f"/proc/{pid}/cwd").startswith(str(self.root))
+            return os.readlink(f"/proc/{pid}/cwd").startswith(str(self.scratch))
         except OSError:
             return False
 

@@ -5,36 +5,33 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, TypeVar
 
-from lab.arena import REPOSITORY, Arena, wait_for
-from lab.faults import FAULTS, Fault
+from lab.arena import REPOSITORY, Arena
+from lab.fault import Fault, of_code
 
-GUIDE = """\
-from fastapi import FastAPI, HTTPException
+T = TypeVar("T")
 
-app = FastAPI()
-COLUMNS = ["id", "email"]
-
-
-@app.get("/health/db")
-def health_check_db():
-    try:
-        if "professional_role" not in COLUMNS:
-            raise HTTPException(status_code=500, detail="Database schema is outdated. Run migrations.")
-        return {"status": "healthy", "database": "current"}
-    except Exception as e:
-        return {"status": "unhealthy", "error": str(e)}, 500
-"""
+SHOWN = (
+    ("old process", "PRC001"),
+    ("stale .pyc", "PYC001"),
+    ("leftover package", "ENV001"),
+    ("locked database", "DBF001"),
+    ("deleted database", "DBF002"),
+    ("missing column", "SCH001"),
+    ("front end not rebuilt", "BLD001"),
+    ("orphan on the port", "PRC004"),
+    ("lying health route", "HTP012"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the closing table; `lost` counts rows of data."""
+    """One line of the closing table; times in seconds, `lost` counts rows of data."""
 
     name: str
     code: str
@@ -56,8 +53,7 @@ def main() -> int:
         done = arena.unstale("check")
         print(done.stdout)
         rows = [Row("healthy project", "", 0, 0, "", 0, held=done.returncode == 0)]
-        rows += [_show(arena, fault) for fault in FAULTS]
-        rows.append(_lying_route(arena))
+        rows += [show(arena, name, of_code(code)) for name, code in SHOWN]
     finally:
         arena.stop()
         shutil.rmtree(scratch, ignore_errors=True)
@@ -65,35 +61,58 @@ def main() -> int:
     return 0 if all(row.held for row in rows) else 1
 
 
-def _show(arena: Arena, fault: Fault) -> Row:
-    _title(f"{fault.name}: {fault.inject(arena)}")
-    felt, right = fault.felt(arena)
-    print(f"felt:  {felt}\n")
-    broken = not right
+def show(arena: Arena, name: str, fault: Fault) -> Row:
+    """Make the fault, and print how it is felt, found, cured and taken back."""
     rows = arena.rows()
-    began = time.monotonic()
-    codes = arena.codes()
-    found = time.monotonic() - began
-    print(_findings(arena.unstale("check").stdout))
-    began = time.monotonic()
-    fixed = arena.unstale("fix", *fault.fix)
-    fault.after_fix(arena)
-    cured = time.monotonic() - began
-    print(fixed.stdout)
-    felt, right = fault.felt(arena)
-    print(f"felt:  {felt}")
-    undone = _undo(arena, fault) if fault.undo else ""
-    left = arena.codes()
-    lost = max(0, rows - arena.rows())
+    _title(f"{name}: {fault.inject(arena)}")
+    broken = not _felt(arena, fault)
+    found, codes = _timed(arena.codes)
+    print(f"\n{_findings(arena.unstale('check').stdout)}")
+    cured, fixed = _timed(lambda: _cure(arena, fault))
+    right = _felt(arena, fault)
+    undone = "manual" if fault.edit else ""
+    if not fault.edit and any(step["undoable"] for step in fixed["steps"]):
+        undone = _undo(arena, fault)
+    left, lost = arena.codes(), max(0, rows - arena.rows())
     problems = [f"{lost} rows were lost"] if lost else []
     problems += [] if broken else ["the fault was not felt"]
-    problems += [] if codes[:1] == [fault.code] else [f"found {codes}"]
+    problems += [] if codes[:1] == [fault.check.code] else [f"found {codes}"]
     problems += [] if right else ["the cure was not felt"]
     problems += [f"still stale: {left}"] if left else []
     problems += ["the undo failed"] if undone == "failed" else []
     for problem in problems:
-        print(f"✗ {problem}\n{fixed.stderr}")
-    return Row(fault.name, fault.code, found, cured, undone, lost, held=not problems)
+        print(f"✗ {problem}")
+    return Row(name, fault.check.code, found, cured, undone, lost, held=not problems)
+
+
+def _felt(arena: Arena, fault: Fault) -> bool:
+    if fault.felt is None:
+        return True
+    words, right = fault.felt(arena)
+    print(f"felt:  {words}")
+    return right
+
+
+def _timed(act: Callable[[], T]) -> tuple[float, T]:
+    began = time.monotonic()
+    result = act()
+    return time.monotonic() - began, result
+
+
+def _cure(arena: Arena, fault: Fault) -> dict[str, Any]:
+    """Fix as a user would: by the tool, or by the edit that it prints."""
+    done = arena.unstale("fix", "--yes", "--format", "json")
+    run: dict[str, Any] = json.loads(done.stdout)
+    for step in run["steps"]:
+        note = f": {step['note']}" if step["note"] else ""
+        print(f"{', '.join(step['codes'])} {step['action']} {step['state']}{note}")
+    if fault.edit:
+        step = next(each for each in run["steps"] if fault.check.code in each["codes"])
+        print("\n".join(step["preview"]))
+        fault.edit(arena, tuple(step["preview"]))
+    if fault.after_fix:
+        fault.after_fix(arena)
+    return run
 
 
 def _undo(arena: Arena, fault: Fault) -> str:
@@ -101,105 +120,15 @@ def _undo(arena: Arena, fault: Fault) -> str:
     back = arena.unstale("undo", "--yes")
     print(f"undo:  {back.stdout.strip() or back.stderr.strip()}")
     again = arena.codes()
-    arena.unstale("fix", *fault.fix)
-    if fault.code == "ENV001":
-        arena.unstale("fix", "--yes")
-    return "yes" if back.returncode == 0 and again[:1] == [fault.code] else "failed"
-
-
-def _lying_route(arena: Arena) -> Row:
-    root = arena.scratch / "tiny"
-    (root / "app").mkdir(parents=True)
-    (root / "app/__init__.py").touch()
-    (root / "app/main.py").write_text(GUIDE)
-    (root / "requirements.txt").write_text("fastapi\nuvicorn\n")
-    (root / ".gitignore").write_text("__pycache__/\n.unstale/\n")
-    for words in (("init", "-q"), ("add", "-A")):
-        arena.run("git", *words, cwd=root)
-    arena.run(
-        "git",
-        "-c",
-        "user.name=lab",
-        "-c",
-        "user.email=lab@example.invalid",
-        "commit",
-        "-qm",
-        "tiny",
-        cwd=root,
-    )
-    arena.stop()
-    tiny = _Tiny(arena, root)
-    try:
-        tiny.start()
-        _title("lying health route: the guide's own, on an outdated schema, in a second app")
-        print(f"felt:  {tiny.felt()}\n")
-        began = time.monotonic()
-        codes = arena.codes(root)
-        found = time.monotonic() - began
-        print(_findings(arena.unstale("check", root=root).stdout))
-        began = time.monotonic()
-        patch = _patch(arena, root)
-        print(patch)
-        subprocess.run(["git", "apply"], input=patch, text=True, cwd=root, check=True)
-        tiny.stop()
-        tiny.start()
-        cured = time.monotonic() - began
-        print(f"felt:  {tiny.felt()}")
-        held = codes == ["HTP012"] and tiny.felt().startswith("HTTP 500") and not arena.codes(root)
-    finally:
-        tiny.stop()
-    return Row("lying health route", "HTP012", found, cured, "", 0, held=held)
-
-
-class _Tiny:
-    """The second app's server, on the arena's port."""
-
-    def __init__(self, arena: Arena, root: Path) -> None:
-        self.arena = arena
-        self.root = root
-        self.child: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        argv = [
-            str(self.arena.python),
-            "-m",
-            "uvicorn",
-            "app.main:app",
-            "--port",
-            str(self.arena.port),
-        ]
-        with self.arena.log.open("ab") as log:
-            self.child = subprocess.Popen(
-                argv,
-                cwd=self.root,
-                env=self.arena.environ(),
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        wait_for(lambda: self.arena.ask("/health/db").status)
-
-    def stop(self) -> None:
-        if self.child is not None:
-            self.child.terminate()
-            self.child.wait(10)
-
-    def felt(self) -> str:
-        told = self.arena.ask("/health/db")
-        return f"HTTP {told.status} {told.text}"
-
-
-def _patch(arena: Arena, root: Path) -> str:
-    steps = json.loads(arena.unstale("fix", "--yes", "--format", "json", root=root).stdout)["steps"]
-    return "\n".join(next(step for step in steps if step["codes"] == ["HTP012"])["preview"]) + "\n"
+    _cure(arena, fault)
+    return "yes" if back.returncode == 0 and again[:1] == [fault.check.code] else "failed"
 
 
 def _findings(report: str) -> str:
     """Return the report without the chain, which the first screen showed."""
     lines = report.splitlines()
-    return "\n".join(
-        lines[next((at for at, line in enumerate(lines) if line.startswith("✗")), 0) :]
-    )
+    first = next((at for at, line in enumerate(lines) if line.startswith("✗")), 0)
+    return "\n".join(lines[first:])
 
 
 def _title(words: str) -> None:
@@ -208,13 +137,12 @@ def _title(words: str) -> None:
 
 def _table(rows: list[Row]) -> None:
     print(
-        f"\n{'fault':<24}{'code':<9}{'found in s':>11}{'cured in s':>12}{'undo':>7}{'data lost':>11}   held"
+        f"\n{'fault':<24}{'code':<9}{'found in s':>11}{'cured in s':>12}{'undo':>8}{'data lost':>11}   held"
     )
     for row in rows:
         times = f"{row.found:>11.1f}{row.cured:>12.1f}" if row.code else " " * 23
-        print(
-            f"{row.name:<24}{row.code:<9}{times}{row.undone:>7}{row.lost:>11}   {'yes' if row.held else 'NO'}"
-        )
+        held = "yes" if row.held else "NO"
+        print(f"{row.name:<24}{row.code:<9}{times}{row.undone:>8}{row.lost:>11}   {held}")
 
 
 if __name__ == "__main__":

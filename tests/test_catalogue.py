@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from lab.fault import fault_of
 from unstale.check import HEADINGS, RETIRED, Check, catalogue
-from unstale.layer import Layer, Risk
+from unstale.examine import examine
+from unstale.fact import Options, RecordedFacts
+from unstale.layer import Layer, Risk, State
+from unstale.local import LocalHost
+from unstale.project import Project
 
 CODES = [each.code for each in catalogue()]
 each_check = pytest.mark.parametrize("check", catalogue(), ids=CODES)
@@ -43,9 +48,20 @@ def test_check_file_is_short(check: Check) -> None:
 
 
 @each_check
-def test_check_has_a_test_that_injects_its_fault(check: Check) -> None:
-    texts = [path.read_text() for path in (Path(__file__).parent / "checks").rglob("test_*.py")]
-    assert any(f'"{check.code}"' in text for text in texts)
+def test_check_has_a_lab_fault_and_a_manual_one_an_edit(check: Check) -> None:
+    """Each is injected, found, cured and proven fresh in tests/lab/test_faults.py."""
+    fault = fault_of(check)
+    assert callable(fault.inject)
+    assert not check.manual or callable(fault.edit)
+
+
+@each_check
+def test_facts_that_were_not_seen_are_unknown_never_fresh(check: Check, tmp_path: Path) -> None:
+    project = Project(root=tmp_path, name="nothing")
+    report = examine(RecordedFacts(project, LocalHost(), Options(), {}), [check])
+    assert [each.code for each in report.unknown] == [check.code]
+    assert report.verdict is State.UNKNOWN
+    assert report.exit == 3
 
 
 @each_check

@@ -1,4 +1,4 @@
-"""Every fault of the demonstration, on the real example: made, felt, found, cured, taken back."""
+"""Every row of the demonstration, on one example: made, felt, found, cured, taken back."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from pathlib import Path
 import pytest
 
 from lab.arena import Arena
-from lab.demo import _lying_route, _show
-from lab.faults import FAULTS
+from lab.demo import SHOWN, show
+from lab.fault import of_code
 
 
-@pytest.fixture(scope="module")
-def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-    scratch: Path = tmp_path_factory.mktemp("arena")
-    laid = Arena(scratch)
+@pytest.fixture
+def arena(tmp_path: Path) -> Iterator[Arena]:
+    laid = Arena(tmp_path)
     try:
         laid.lay()
         laid.start()
         yield laid
     finally:
         laid.stop()
-        shutil.rmtree(scratch)
+        shutil.rmtree(tmp_path)
 
 
 @pytest.mark.lab
@@ -32,6 +31,5 @@ def test_every_row_of_the_demonstration_holds(
 ) -> None:
     healthy = arena.unstale("check")
     assert healthy.returncode == 0, healthy.stdout
-    rows = {fault.code: _show(arena, fault).held for fault in FAULTS}
-    rows["HTP012"] = _lying_route(arena).held
+    rows = {code: show(arena, name, of_code(code)).held for name, code in SHOWN}
     assert rows == dict.fromkeys(rows, True), capsys.readouterr().out

@@ -1,0 +1,172 @@
+"""Each check's fault, made for real in the running example: found, proven, cured, taken back, replayed the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.arena import Arena
+from lab.engine import Engine, why_none
+from lab.fault import Fault, fault_of
+from unstale.check import Check, catalogue
+from unstale.layer import Layer, Severity
+
+pytestmark = pytest.mark.lab
+
+EXITS = {Severity.STALE: 1, Severity.RISK: 0, Severity.NOTE: 0}
+each_check = pytest.mark.parametrize("check", catalogue(), ids=lambda each: each.code)
+
+
+@pytest.fixture(scope="module")
+def laid(tmp_path_factory: pytest.TempPathFactory) -> Arena:
+    made = Arena(tmp_path_factory.mktemp("laid"))
+    made.lay()
+    return made
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    why = why_none()
+    if why is not None:
+        assert not os.environ.get("CI"), why
+        pytest.skip(why)
+    started = Engine(tmp_path_factory.mktemp("engine"))
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture
+def arena(
+    laid: Arena, check: Check, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Arena]:
+    docker = check.layer is Layer.DOCKER
+    copy = laid.copy(tmp_path, request.getfixturevalue("engine") if docker else None)
+    try:
+        copy.start()
+        yield copy
+    finally:
+        copy.stop()
+        if docker:
+            copy.compose("down", "-v")
+        shutil.rmtree(copy.root)
+
+
+@each_check
+def test_fault_is_found_by_name_cured_proven_and_taken_back(arena: Arena, check: Check) -> None:
+    fault = fault_of(check)
+    healthy = arena.unstale("check")
+    assert healthy.returncode == 0, healthy.stdout
+    fault.inject(arena)
+    assert fault.felt is None or not fault.felt(arena)[1]
+
+    report = arena.report()
+    exactly(check, report)
+    assert arena.unstale("check").returncode == EXITS[check.severity]
+    replayed_the_same(arena)
+
+    before = bytes_of(arena)
+    if fault.edit is not None:
+        by_hand(arena, fault, before)
+    else:
+        by_the_tool(arena, fault, before, report)
+
+
+def exactly(check: Check, report: dict[str, Any]) -> None:
+    """The roots are of this code alone, and every consequence names one of them."""
+    found = [each for each in report["findings"] if each["severity"] == check.severity.value]
+    roots = {each["id"]: each["code"] for each in found if each["root"] is None}
+    assert set(roots.values()) == {check.code}, report["findings"]
+    assert all(each["root"] in roots for each in found if each["root"] is not None)
+    assert report["crashed"] == []
+
+
+def replayed_the_same(arena: Arena) -> None:
+    """A recording is judged as the machine was."""
+    record = arena.scratch / "record.json"
+    arena.unstale("check", "--record", str(record))
+    replayed = json.loads(
+        arena.unstale("check", "--replay", str(record), "--format", "json").stdout
+    )
+    live = arena.report()
+    for each in (replayed, live):
+        for name in ("made_at", "took_s"):
+            each.pop(name)
+    assert ids(replayed) == ids(live)
+    assert [each["state"] for each in replayed["layers"]] == [
+        each["state"] for each in live["layers"]
+    ]
+
+
+def by_hand(arena: Arena, fault: Fault, before: dict[str, bytes]) -> None:
+    """Nothing changes but by the person, who makes the printed edit."""
+    assert fault.edit is not None
+    wanted = (fault.check.code,) if fault.check.severity is Severity.RISK else ()
+    done = arena.unstale("fix", *wanted, "--yes", "--format", "json")
+    assert done.returncode == 1, done.stdout
+    assert bytes_of(arena) == before
+    steps = json.loads(done.stdout)["steps"]
+    step = next(each for each in steps if fault.check.code in each["codes"])
+    assert step["state"] == "manual"
+    fault.edit(arena, tuple(step["preview"]))
+    cured(arena, fault)
+
+
+def by_the_tool(
+    arena: Arena, fault: Fault, before: dict[str, bytes], report: dict[str, Any]
+) -> None:
+    done = arena.unstale("fix", "--yes")
+    if fault.after_fix is not None:
+        fault.after_fix(arena)
+    assert done.returncode == 0, done.stdout + done.stderr
+    cured(arena, fault)
+    finding = next(each for each in report["findings"] if each["code"] == fault.check.code)
+    if finding["fix"]["undoable"]:
+        back = arena.unstale("undo", "--yes")
+        assert back.returncode == 0, back.stdout + back.stderr
+        assert bytes_of(arena) == before
+        assert fault.check.code in arena.codes()
+
+
+def cured(arena: Arena, fault: Fault) -> None:
+    """Nothing is stale, the check proves something fresh, and a request shows it."""
+    report = arena.report()
+    assert ids(report, "stale") == []
+    assert report["verdict"] == "fresh", report
+    assert fault.check.code not in [each["code"] for each in report["findings"]]
+    assert f"✓ {fault.check.code} " in arena.unstale("check", "-v").stdout
+    assert fault.felt is None or fault.felt(arena)[1]
+
+
+def ids(report: dict[str, Any], *severities: str) -> list[str]:
+    return [
+        each["id"]
+        for each in report["findings"]
+        if not severities or each["severity"] in severities
+    ]
+
+
+def bytes_of(arena: Arena) -> dict[str, bytes]:
+    """Return what a person made or a build derived: sources, builds, environments' metadata, tables' rows."""
+    left_out = {".git", "__pycache__", ".unstale", "node_modules", ".vite"}
+    found: dict[str, bytes] = {}
+    for place, names, files in os.walk(arena.project):
+        names[:] = [name for name in names if name not in left_out]
+        for name in files:
+            path = Path(place) / name
+            if ".db" not in name and not path.is_symlink():
+                with suppress(FileNotFoundError):
+                    found[str(path.relative_to(arena.project))] = path.read_bytes()
+    found["HEAD"] = arena.run("git", "rev-parse", "HEAD", cwd=arena.project).encode()
+    found["status"] = arena.run("git", "status", "--short", cwd=arena.project).encode()
+    found["tables"] = arena.tables().encode()
+    return found
