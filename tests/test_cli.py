@@ -1,12 +1,10 @@
-"""The command line as a person meets it: bad input gets one clear message and the right exit code."""
+"""The command line as a person meets it."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,51 +17,6 @@ def words(done: subprocess.CompletedProcess[str], code: int) -> str:
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr
-
-
-def test_no_project_here(site: Site, tmp_path: Path) -> None:
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    assert "no project here" in words(site.unstale("check", "-C", str(empty)), 2)
-    done = site.unstale("check", "--format", "json", "-C", str(empty))
-    error = json.loads(done.stdout)
-    assert error["schema"] == "unstale.error/1"
-    assert error["exit"] == 2
-
-
-@pytest.mark.parametrize(
-    ("argv", "said"),
-    [
-        (("chek",), "did you mean check?"),
-        (("check", "--only", "PRC01"), "Did you mean PRC001?"),
-        (("explain", "pip-cahe"), "Did you mean pip-cache?"),
-        (("check", "--frmat", "json"), "--format"),
-        (("check", "nowhere"), "is not a directory"),
-        (("undo", "20200101-000000-abcd"), "unknown run"),
-        (("fix", "--pid", "1"), "no finding of this project names it"),
-    ],
-)
-def test_wrong_word_is_exit_2_and_names_the_nearest(
-    site: Site, argv: tuple[str, ...], said: str
-) -> None:
-    assert said in words(site.unstale(*argv), 2)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("[backend\n", "cannot read"),
-        ("[backend]\npth = 'x'\n", "Did you mean path?"),
-        ("[bakend]\n", "Did you mean backend?"),
-        ("[check]\nignore = { HTP001 = '' }\n", "a reason"),
-        ("backend = 3\n", "is not a table"),
-    ],
-)
-def test_bad_settings_name_the_file_and_the_nearest_key(site: Site, text: str, said: str) -> None:
-    site.write("unstale.toml", text)
-    said_by = words(site.unstale("check"), 2)
-    assert said in said_by
-    assert "unstale.toml" in said_by
 
 
 def test_fix_without_consent_touches_nothing(site: Site) -> None:
@@ -96,14 +49,6 @@ def test_silenced_finding_is_shown_with_its_reason(site: Site) -> None:
     done = site.unstale("check")
     assert done.returncode == 0
     assert "PRC001 silenced: restarted at night" in done.stdout
-
-
-def test_odd_file_names_are_escaped(site: Site) -> None:
-    os.mkdir(os.fsencode(site.root) + b"/app/od\xffd\nname")
-    (site.root / os.fsdecode(b"app/od\xffd\nname") / "x.py").write_text("x = 1\n")
-    done = site.unstale("check", "-v")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(site.unstale("check", "--format", "json").stdout)["verdict"] == "fresh"
 
 
 def test_init_writes_what_was_found_and_check_agrees(site: Site) -> None:

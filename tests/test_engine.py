@@ -249,6 +249,26 @@ def test_veto_forbids_restarts_until_it_is_cured_or_named(facts: Facts) -> None:
     assert plan(report_of(facts, veto)).forbidden == "DBF900 db: a veto"
 
 
+def test_veto_stands_when_its_cure_fails(facts: Facts) -> None:
+    @dataclass(frozen=True, slots=True)
+    class Again(Put):
+        restarts: ClassVar[bool] = True
+
+    target, other = facts.project.root / "file", facts.project.root / "other"
+    veto = finding("db", fix=Put(str(target), "x", broken=True), forbids_restart=True)
+    report = report_of(
+        facts,
+        Reported("SCH900", "s", "a veto", Layer.SCHEMA, veto),
+        Reported("PRC900", "s", "t", Layer.PROCESS, finding("3", fix=Again(str(other), "x"))),
+    )
+    target.write_text("before")
+    run = begin(facts, "fix")
+    failed, refused = perform(run, plan(report), facts, limit=Risk.DISRUPTIVE, say=str)
+    assert (failed.state, refused.state) == ("failed", "refused")
+    assert refused.note == "no restart while this stands: SCH900 db: a veto"
+    assert not other.exists()
+
+
 def test_failed_step_is_taken_back_and_journaled(facts: Facts) -> None:
     target = facts.project.root / "file"
     target.write_text("before")

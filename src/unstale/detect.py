@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import json
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from unstale import settings as settings_file
 from unstale.errors import UsageError
 from unstale.host import Entry, Host
 from unstale.project import Backend, DatabaseUrl, Frontend, Migrations, Project
+from unstale.redact import without_password
 from unstale.settings import Settings
 
 PRUNED = (
@@ -58,14 +61,23 @@ _COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compos
 
 def find_project(start: Path, host: Host) -> Project:
     """Return the project that `start` lies in. Raises UsageError when there is none."""
-    start = start.resolve()
-    if not start.is_dir():
+    start = _resolved(start)
+    try:
+        if not start.is_dir():
+            raise UsageError(
+                what="no project here", why=f"{start} is not a directory", next="Name a directory."
+            )
+        root, settings = _root(start)
+        entries = host.walk(str(root), PRUNED, depth=4)
+        project = _project(root, settings, entries, host)
+    except OSError as error:
         raise UsageError(
-            what="no project here", why=f"{start} is not a directory", next="Name a directory."
-        )
-    root, settings = _root(start)
-    entries = host.walk(str(root), PRUNED, depth=4)
-    project = _project(root, settings, entries, host)
+            what=f"cannot look at {error.filename or start}",
+            why=error.strerror or str(error),
+            next="Run as a user who may read it."
+            if isinstance(error, PermissionError)
+            else "Name a directory.",
+        ) from None
     parts = (project.backends, project.frontends, project.compose, project.migrations)
     if settings.source is None and not project.git and not any(parts):
         raise UsageError(
@@ -74,6 +86,23 @@ def find_project(start: Path, host: Host) -> Project:
             next="Go to the project, or name it: unstale check PATH",
         )
     return project
+
+
+def _resolved(start: Path) -> Path:
+    try:
+        return start.resolve()
+    except FileNotFoundError:
+        raise UsageError(
+            what="no project here",
+            why="the directory that you stand in was deleted",
+            next="Go to one that is there, or name it: unstale check -C DIR",
+        ) from None
+    except (OSError, RuntimeError):  # RuntimeError until Python 3.12: a symbolic link to itself
+        raise UsageError(
+            what="no project here",
+            why=f"{start} is a symbolic link that leads back to itself",
+            next="Name a directory.",
+        ) from None
 
 
 def _root(start: Path) -> tuple[Path, Settings]:
@@ -90,7 +119,14 @@ def _root(start: Path) -> tuple[Path, Settings]:
 
 
 def _project(root: Path, settings: Settings, entries: tuple[Entry, ...], host: Host) -> Project:
-    files = [entry.path for entry in entries if entry.kind == "file" and not _elsewhere(entry.path)]
+    worktrees = tuple(_worktrees(root, entries, host))
+    files = [
+        entry.path
+        for entry in entries
+        if entry.kind == "file"
+        and not _elsewhere(entry.path)
+        and not any(map((root / entry.path).is_relative_to, worktrees))
+    ]
     backends = tuple(_backends(root, settings, files, host))
     return Project(
         root=root,
@@ -103,7 +139,17 @@ def _project(root: Path, settings: Settings, entries: tuple[Entry, ...], host: H
         compose=tuple(_compose(root, settings, files)),
         dockerfiles=tuple(root / path for path in files if _name(path).startswith("Dockerfile")),
         settings=settings,
+        worktrees=worktrees,
     )
+
+
+def _worktrees(root: Path, entries: tuple[Entry, ...], host: Host) -> Iterator[Path]:
+    """Yield the work trees below: other checkouts of the same repository (gitrepository-layout(5), gitfile)."""
+    for entry in entries:
+        if _name(entry.path) == ".git" and entry.kind == "file" and "/" in entry.path:
+            place = root / entry.path
+            if "/worktrees/" in _text(host, place, 4096):
+                yield place.parent
 
 
 def _elsewhere(path: str) -> bool:
@@ -157,7 +203,9 @@ def _backends(root: Path, settings: Settings, files: list[str], host: Host) -> l
 
 def _holds(outer: Backend, other: Backend) -> bool:
     """Return whether the outer directory is a back end only because of what its inner one holds."""
-    return other is not outer and other.path.is_relative_to(outer.path) and other.path != outer.path
+    entry = outer.path.joinpath(*(outer.app or "").partition(":")[0].split("."))
+    below = other.path != outer.path and other.path.is_relative_to(outer.path)
+    return below and entry.is_relative_to(other.path)
 
 
 def _backend(
@@ -220,7 +268,15 @@ def _python(root: Path, path: Path, table: dict[str, Any]) -> Path | None:
     if "python" in table:
         return path / str(table["python"])
     places = [path / ".venv", path / "venv", root / ".venv", root / "venv"]
-    return next((each / "bin/python" for each in places if (each / "pyvenv.cfg").is_file()), None)
+    return next((each / "bin/python" for each in places if _environment(each)), None)
+
+
+def _environment(place: Path) -> bool:
+    """Return whether it is a virtual environment; one that may not be read counts, so that it becomes unknown."""
+    try:
+        return (place / "pyvenv.cfg").is_file()
+    except PermissionError:
+        return True
 
 
 # --- front ends
@@ -236,7 +292,7 @@ def _frontends(root: Path, settings: Settings, files: list[str], host: Host) -> 
     for path in files:
         if _name(path) == "package.json":
             place = (root / path).parent
-            if "build" in _manifest(place, host).get("scripts", {}):
+            if "build" in _table(_manifest(place, host), "scripts"):
                 found.append(_frontend(place, host, {}))
     return found
 
@@ -249,10 +305,15 @@ def _manifest(place: Path, host: Host) -> dict[str, Any]:
     return {}
 
 
+def _table(manifest: dict[str, Any], key: str) -> dict[str, Any]:
+    value = manifest.get(key)
+    return value if isinstance(value, dict) else {}
+
+
 def _frontend(place: Path, host: Host, table: dict[str, Any]) -> Frontend:
     place = place.resolve()
     manifest = _manifest(place, host)
-    needs = {**manifest.get("dependencies", {}), **manifest.get("devDependencies", {})}
+    needs = {**_table(manifest, "dependencies"), **_table(manifest, "devDependencies")}
     kind = "next" if "next" in needs else "vite" if "vite" in needs else "node"
     packager = next((name for name, lock in _PACKAGERS if (place / lock).is_file()), "npm")
     build = tuple(str(table["build"]).split()) if "build" in table else (packager, "run", "build")
@@ -281,7 +342,9 @@ def _databases(
         owner = backends[0].path if backends else None
         return [
             DatabaseUrl(
-                _bare(str(settings.database["url"])), f"{settings.source} [database] url", owner
+                without_password(str(settings.database["url"])),
+                f"{settings.source} [database] url",
+                owner,
             )
         ]
     found = []
@@ -296,7 +359,9 @@ def _from_env(backend: Backend, host: Host) -> list[DatabaseUrl]:
         if match:
             return [
                 DatabaseUrl(
-                    _bare(match[2].strip().strip("\"'")), f"{path} {match[1]}", backend.path
+                    without_password(match[2].strip().strip("\"'")),
+                    f"{path} {match[1]}",
+                    backend.path,
                 )
             ]
     return []
@@ -324,11 +389,6 @@ def _from_django(backend: Backend, host: Host) -> list[DatabaseUrl]:
     )
 
 
-def _bare(url: str) -> str:
-    """Return the URL without its password, which nothing here needs."""
-    return re.sub(r"(://[^/:@]*):[^/@]*@", r"\1@", url)
-
-
 def _migrations(root: Path, settings: Settings, files: list[str], host: Host) -> list[Migrations]:
     named = settings.database.get("migrations")
     paths = (
@@ -341,6 +401,8 @@ def _migrations(root: Path, settings: Settings, files: list[str], host: Host) ->
 
 def _alembic(config: Path, host: Host) -> Migrations | None:
     text = _text(host, config)
+    if not _sections(text):
+        return Migrations("alembic", config, ())
     location = re.search(r"^script_location\s*=\s*(.+)$", text, re.MULTILINE)
     if location is None:
         return None
@@ -356,6 +418,14 @@ def _alembic(config: Path, host: Host) -> Migrations | None:
     return Migrations(
         "alembic", config, tuple((config.parent / place).resolve() for place in places)
     )
+
+
+def _sections(text: str) -> list[str]:
+    parser = configparser.RawConfigParser()  # what alembic reads it with
+    with suppress(configparser.Error):
+        parser.read_string(text)
+        return parser.sections()
+    return []
 
 
 def _compose(root: Path, settings: Settings, files: list[str]) -> list[Path]:

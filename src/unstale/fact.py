@@ -13,6 +13,7 @@ from unstale.evidence import Evidence
 from unstale.host import Host
 from unstale.layer import Layer
 from unstale.project import Project
+from unstale.redact import mask
 
 F = TypeVar("F", bound="Fact")
 
@@ -118,14 +119,23 @@ class Facts:
         except (Absent, Unavailable, Skipped) as error:
             return error
         except OSError as error:
-            return Unavailable(
-                what=f"cannot read {error.filename or 'the machine'}",
-                why=error.strerror or str(error),
-                next="Run as a user who may read it.",
-            )
+            return _unread(error)
         finally:
             chain.pop()
             self._took[name_of(kind)] = (self.host.now() - began).total_seconds()
+
+
+def _unread(error: OSError) -> Unavailable:
+    name, why = str(error.filename or "the machine"), error.strerror or str(error)
+    if isinstance(error, FileNotFoundError | ProcessLookupError):
+        ended = name.startswith("/proc/")
+        what = f"process {name.split('/')[2]} ended" if ended else f"{name} is missing"
+        return Unavailable(what=what, why=f"{name}: {why}", next="Look again.")
+    if isinstance(error, PermissionError):
+        return Unavailable(
+            what=f"cannot read {name}", why=why, next="Run as a user who may read it."
+        )
+    return Unavailable(what=f"cannot read {name}", why=why, next=f"ls -l {name}")
 
 
 class RecordedFacts(Facts):
@@ -139,16 +149,23 @@ class RecordedFacts(Facts):
 
     def _gather(self, kind: type[F]) -> F | UnstaleError:
         record = self._recorded.get(name_of(kind))
-        if record is None:
+        if not isinstance(record, dict):
             return Unavailable(
                 what=f"{name_of(kind)} is not in the recording",
                 why="the recorded run did not need it",
                 next="Record again with the same options.",
             )
-        if "error" in record:
-            words = dict(record)
-            return _ERRORS[words.pop("error")](**words)
-        return codec.decode(kind, record["fact"])  # type: ignore[no-any-return]  # the codec's own type
+        try:
+            if "error" in record:
+                words = dict(record)
+                return _ERRORS[words.pop("error")](**words)
+            return codec.decode(kind, record["fact"])  # type: ignore[no-any-return]  # the codec's own type
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            return Unavailable(
+                what=f"{name_of(kind)} cannot be replayed",
+                why=f"the recording is damaged or of another version ({type(error).__name__})",
+                next="Record again with --record.",
+            )
 
 
 _ERRORS: dict[str, type[UnstaleError]] = {
@@ -165,8 +182,8 @@ def _record(known: Fact | UnstaleError) -> dict[str, Any]:
     if isinstance(known, UnstaleError):
         return {
             "error": type(known).__name__,
-            "what": known.what,
-            "why": known.why,
-            "next": known.next,
+            "what": mask(known.what),
+            "why": mask(known.why),
+            "next": mask(known.next),
         }
     return {"fact": codec.encode(known)}

@@ -16,7 +16,7 @@ from unstale.host import Ident
 def replace(path: str, data: bytes, mode: int) -> None:
     """Write a temporary file beside the target, fsync it, rename it over, fsync the directory."""
     target = Path(path)
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private(target.parent)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:
@@ -25,6 +25,13 @@ def replace(path: str, data: bytes, mode: int) -> None:
         os.fsync(file.fileno())
     temporary.replace(target)
     sync_directory(target.parent)
+
+
+def private(directory: Path) -> None:
+    """Make the directory and what is missing above it for us alone: mkdir(2)'s mode does not reach parents."""
+    missing = [each for each in (directory, *directory.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
 
 
 def sync_directory(path: Path) -> None:
@@ -44,13 +51,13 @@ def rename(source: str, target: str) -> None:
             why=f"{target} is already there",
             next=f"Look at {target}.",
         )
-    Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private(Path(target).parent)
     os.rename(source, target)
 
 
 def clone(source: str, target: str) -> None:
     """Copy a tree by hard links: unlink-and-replace writers (pip, uv, npm, import) leave the copy as it was."""
-    Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private(Path(target).parent)
     shutil.copytree(source, target, symlinks=True, copy_function=_link)
 
 
@@ -126,4 +133,4 @@ def spawn(
 
 
 def _appending(path: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - BinaryIO, private
-    return open(path, "ab")
+    return open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600))

@@ -29,7 +29,7 @@ class Stat:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One path of a walk, relative to where the walk began."""
+    """One path of a walk, relative to where it began. A directory that may not be read comes again as `closed`."""
 
     path: str
     kind: str

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import getpass
 import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from unstale.errors import Halted, Locked
+from unstale.errors import Halted, Locked, Refused, UsageError
+from unstale.hands import private
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +43,28 @@ class Journal:
 
     def append(self, at: datetime, run: str, event: str, data: dict[str, Any]) -> None:
         """Write one line and fsync it before returning."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private(self.directory)
         sealed = tuple(self._sealed())
         seq, before = (sealed[-1][0].seq + 1, sealed[-1][1]) if sealed else (1, "")
         body = {"seq": seq, "at": at.isoformat(), "run": run, "event": event, "data": data}
         text = json.dumps({**body, "sum": _seal(body, before)}, ensure_ascii=True)
         self._cut_torn_line()
+        try:
+            self._write(text.encode() + b"\n")
+        except OSError as error:
+            kind = Refused if event == "begin" else Halted
+            raise kind(
+                what=f"cannot write the journal {self.path}",
+                why=error.strerror or str(error),
+                next="Make room there; the next run cuts a half line. unstale log says what was done.",
+            ) from None
+
+    def _write(self, line: bytes) -> None:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(descriptor, text.encode() + b"\n")
+            written = os.write(descriptor, line)
+            if written < len(line):  # a disk that fills up takes the first part (write(2))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -95,9 +110,16 @@ class Journal:
 @contextmanager
 def locked(directory: Path, why: str, now: datetime) -> Iterator[None]:
     """Hold the project's one lock; it dies with its holder. Raises Locked naming who holds it, since when and why."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = directory / "lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        private(directory)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UsageError(
+            what=f"cannot keep a journal in {directory}",
+            why=error.strerror or str(error),
+            next="Make it writable, or set another place: unstale.toml [project] state",
+        ) from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -106,13 +128,11 @@ def locked(directory: Path, why: str, now: datetime) -> Iterator[None]:
             raise Locked(
                 what="another run is at work", why=holder, next="Wait for it to end."
             ) from None
-        os.ftruncate(descriptor, 0)
         since = now.isoformat(timespec="seconds")
-        os.pwrite(
-            descriptor,
-            f"{why} by {getpass.getuser()} (pid {os.getpid()}) since {since}".encode(),
-            0,
-        )
+        words = f"{why} by {getpass.getuser()} (pid {os.getpid()}) since {since}"
+        with suppress(OSError):  # a full disk: the lock holds without its words
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, words.encode(), 0)
         yield
     finally:
         os.close(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat as stat_bits
@@ -19,6 +20,7 @@ from unstale.host import Answer, Entry, Ident, Ran, Stat
 
 _DIR, _LINK, _FILE = stat_bits.S_IFDIR, stat_bits.S_IFLNK, stat_bits.S_IFREG
 _KINDS = {_DIR: "dir", _LINK: "link", _FILE: "file"}
+_NULL = os.makedev(1, 3)  # /dev/null reads as empty (null(4))
 
 
 class LocalHost:
@@ -37,8 +39,7 @@ class LocalHost:
         return os.sysconf("SC_CLK_TCK")
 
     def read(self, path: str, limit: int | None = None) -> bytes:
-        with Path(path).open("rb") as file:
-            return file.read() if limit is None else file.read(limit)
+        return _read(path, limit)
 
     def stat(self, path: str, *, follow: bool = True) -> Stat | None:
         try:
@@ -124,6 +125,7 @@ class LocalHost:
 
     def makedirs(self, path: str, mode: int = 0o700) -> None:
         self._require_changing(f"make {path}")
+        hands.private(Path(path).parent)
         os.makedirs(path, mode=mode, exist_ok=True)
 
     def write(self, path: str, data: bytes, mode: int = 0o600) -> None:
@@ -140,6 +142,7 @@ class LocalHost:
 
     def copy(self, source: str, target: str, like: str | None = None) -> None:
         self._require_changing(f"copy {source}")
+        hands.private(Path(target).parent)
         sqlite_hands.copy(source, target, like)
 
     def held_open(self, paths: tuple[str, ...]) -> AbstractContextManager[tuple[str, ...]]:
@@ -147,6 +150,7 @@ class LocalHost:
 
     def backup_database(self, source: str, target: str) -> None:
         self._require_changing(f"write {target}")
+        hands.private(Path(target).parent)
         sqlite_hands.backup(source, target)
 
     def digest_database(self, path: str) -> dict[str, tuple[int, str]]:
@@ -200,6 +204,24 @@ def _run(
     return Ran(argv, done.returncode, done.stdout, done.stderr)
 
 
+def _read(path: str, limit: int | None) -> bytes:
+    """Read a regular file. Looked at before it is opened: to open a FIFO waits for, or wakes, a writer."""
+    seen = os.stat(path)
+    if seen.st_rdev == _NULL:
+        return b""
+    if not stat_bits.S_ISREG(seen.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", path)
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            return file.read() if limit is None else file.read(limit)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None  # read(2) names no file
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def _stat(seen: os.stat_result) -> Stat:
     return Stat(
         kind=_KINDS.get(stat_bits.S_IFMT(seen.st_mode), "other"),
@@ -230,4 +252,4 @@ def _walk(top: str, inside: str, prune: frozenset[str], depth: int) -> Iterator[
         try:
             yield from _walk(top, path, prune, depth - 1)
         except PermissionError:
-            continue
+            yield Entry(path, "closed", 0, 0, 0)

@@ -17,7 +17,8 @@ from unstale.examine import examine
 from unstale.fact import Facts
 from unstale.journal import Journal
 from unstale.layer import Risk
-from unstale.plan import Plan, Step
+from unstale.plan import Plan, Step, veto
+from unstale.redact import mask
 
 Say = Callable[[str], None]
 
@@ -31,6 +32,9 @@ class Outcome:
     state: str
     note: str = ""
     undoable: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "note", mask(self.note))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +70,32 @@ def begin(facts: Facts, command: str) -> Run:
 def perform(
     run: Run, todo: Plan, facts: Facts, *, limit: Risk, first: int = 1, say: Say
 ) -> Iterator[Outcome]:
-    """Do the steps up to the risk limit, each proven by its own checks on new facts."""
+    """Do the steps up to the risk limit, each proven by its own checks on new facts.
+
+    What a step was to cure and forbids restarts forbids them still when the step is not done.
+    """
+    forbidden = todo.forbidden
     for number, step in enumerate(todo.steps, first):
         action = step.action
         if action.risk is Risk.MANUAL:
-            yield Outcome(number, step, "manual", "a person must make this edit")
+            outcome = Outcome(number, step, "manual", "a person must make this edit")
         elif action.risk > limit:
-            yield Outcome(
+            outcome = Outcome(
                 number,
                 step,
                 "skipped",
                 f"it is {action.risk.word}: allow it with --risk {action.risk.word}",
             )
-        elif action.restarts and todo.forbidden:
-            yield Outcome(
-                number, step, "refused", f"no restart while this stands: {todo.forbidden}"
-            )
+        elif action.restarts and forbidden:
+            outcome = Outcome(number, step, "refused", f"no restart while this stands: {forbidden}")
         else:
             say(action.title())
             facts = facts.again()
-            yield _do(run, number, step, facts)
+            outcome = _do(run, number, step, facts)
+        if outcome.state != "done":
+            vetoes = (veto(each) for each in step.cures if each.finding.forbids_restart)
+            forbidden = forbidden or next(vetoes, None)
+        yield outcome
 
 
 def _do(run: Run, number: int, step: Step, facts: Facts) -> Outcome:
@@ -97,7 +107,10 @@ def _do(run: Run, number: int, step: Step, facts: Facts) -> Outcome:
         why_not = action.blocked(facts)
         if why_not is not None:
             run.journal.append(
-                now(), run.id, "refused", {"step": number, "title": action.title(), "why": why_not}
+                now(),
+                run.id,
+                "refused",
+                {"step": number, "title": action.title(), "why": mask(why_not)},
             )
             return Outcome(number, step, "refused", why_not)
         inverse = action.inverse(facts, run.keep(number))
@@ -133,7 +146,7 @@ def _unwound(run: Run, outcome: Outcome, inverse: Action | None, facts: Facts) -
             inverse.apply(facts.host, run.keep(outcome.id))
             note += "; taken back"
         except (UnstaleError, OSError) as error:
-            note += f"; could not be taken back: {error}"
+            note += mask(f"; could not be taken back: {error}")
     run.journal.append(facts.host.now(), run.id, "failed", {"step": outcome.id, "why": note})
     return replace(outcome, note=note)
 
@@ -172,7 +185,7 @@ def undo(facts: Facts, run: Run, target: str, *, say: Say) -> Iterator[Outcome]:
             inverse.apply(facts.host, run.keep(number))
         except (UnstaleError, OSError) as error:
             run.journal.append(
-                facts.host.now(), run.id, "failed", {"step": number, "why": str(error)}
+                facts.host.now(), run.id, "failed", {"step": number, "why": mask(str(error))}
             )
             raise Failed(
                 what=f"step {step} of {target} was not taken back",

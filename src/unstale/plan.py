@@ -64,5 +64,10 @@ def _forbidden(report: Report, steps: list[Step]) -> str | None:
     }
     for each in report.findings:
         if each.finding.forbids_restart and each.id not in cured:
-            return f"{each.code} {each.finding.subject}: {each.title}"
+            return veto(each)
     return None
+
+
+def veto(reported: Reported) -> str:
+    """Return the words for a finding that forbids restarts."""
+    return f"{reported.code} {reported.finding.subject}: {reported.title}"

@@ -71,6 +71,7 @@ class Project:
     compose: tuple[Path, ...] = ()
     dockerfiles: tuple[Path, ...] = ()
     settings: Settings = field(default_factory=Settings)
+    worktrees: tuple[Path, ...] = ()
 
     def relative(self, path: str | Path) -> str:
         """Return the path relative to the root where it lies inside, else unchanged."""
@@ -80,8 +81,11 @@ class Project:
             return str(path)
 
     def contains(self, path: str | Path) -> bool:
-        """Return whether the path lies in the project, by name alone."""
-        return Path(path).is_relative_to(self.root)
+        """Return whether the path lies in the project, by name alone, and not in another work tree below it."""
+        place = Path(path)
+        return place.is_relative_to(self.root) and not any(
+            map(place.is_relative_to, self.worktrees)
+        )
 
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:

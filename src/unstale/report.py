@@ -137,7 +137,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "verdict": report.verdict.value,
         "project": {
             "root": printable(str(project.root)),
-            "name": project.name,
+            "name": printable(project.name),
             "parts": [{"kind": kind, "path": printable(path)} for kind, path in project.parts],
         },
         "layers": [

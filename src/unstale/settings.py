@@ -7,8 +7,10 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from unstale.errors import UsageError
+from unstale.redact import without_password
 
 KEYS: dict[str, tuple[str, ...]] = {
     "project": ("name", "state"),
@@ -34,6 +36,9 @@ KEYS: dict[str, tuple[str, ...]] = {
         *("hold_max", "keep", "build", "remote", "log_max", "release_header"),
     ),
 }
+_LISTS = frozenset({"urls", "skip"})
+_TABLES = frozenset({"env", "ignore"})
+_TEXTS = frozenset({"project", "backend", "frontend", "database", "docker"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +59,45 @@ class Settings:
 def load(path: Path) -> Settings | None:
     """Read unstale.toml, or [tool.unstale] of a pyproject.toml (None when it has no such table).
 
+    A broken pyproject.toml without the words of our table is not ours to complain about.
     Raises UsageError for broken TOML, an unknown key (naming the nearest) or a value of the wrong kind.
     """
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raw = path.read_bytes()
+        document = tomllib.loads(raw.decode("utf-8"))
+    except OSError as error:
+        raise UsageError(
+            what=f"cannot read {path}",
+            why=error.strerror or str(error),
+            next="Run as a user who may read it.",
+        ) from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        if path.name == "pyproject.toml" and b"tool.unstale" not in raw:
+            return None
         raise UsageError(
             what=f"cannot read {path}", why=str(error), next="Correct the file."
         ) from None
     if path.name == "pyproject.toml":
-        document = document.get("tool", {}).get("unstale")
-        if document is None:
+        tools = document.get("tool")
+        ours = tools.get("unstale") if isinstance(tools, dict) else None
+        if ours is None:
             return None
+        document = ours
     return _settings(path, document)
 
 
 def _settings(path: Path, document: dict[str, Any]) -> Settings:
     for table, value in document.items():
         _require_known(path, "table", table, tuple(KEYS))
-        rows = value if isinstance(value, list) else [value]
+        rows = value if isinstance(value, list) and table in ("backend", "frontend") else [value]
         for row in rows:
             if not isinstance(row, dict):
                 _refuse(path, f"{table} is not a table", f"Write [{table}].")
-            for key in row:
+            for key, said in row.items():
                 _require_known(path, f"key in [{table}]", key, KEYS[table])
+                _require_kind(path, table, key, said)
+    for url in document.get("http", {}).get("urls", ()):
+        require_address(f"{path} [http] urls", url)
     ignore = document.get("check", {}).get("ignore", {})
     if not isinstance(ignore, dict) or not all(
         isinstance(reason, str) and reason for reason in ignore.values()
@@ -92,11 +112,13 @@ def _settings(path: Path, document: dict[str, Any]) -> Settings:
         project=document.get("project", {}),
         backends=_rows(document.get("backend")),
         frontends=_rows(document.get("frontend")),
-        **{
-            name: document.get(name, {})
-            for name in ("database", "docker", "http", "check", "deploy")
-        },
+        database=_without_password(document.get("database", {})),
+        **{name: document.get(name, {}) for name in ("docker", "http", "check", "deploy")},
     )
+
+
+def _without_password(database: dict[str, Any]) -> dict[str, Any]:
+    return {key: without_password(said) if key == "url" else said for key, said in database.items()}
 
 
 def _rows(value: Any) -> tuple[dict[str, Any], ...]:
@@ -112,6 +134,29 @@ def _require_known(path: Path, kind: str, word: str, known: tuple[str, ...]) -> 
             path,
             f"unknown {kind}: {word}",
             f"Did you mean {near}?" if near else f"Known: {', '.join(known)}.",
+        )
+
+
+def _require_kind(path: Path, table: str, key: str, value: Any) -> None:
+    if key in _LISTS:
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            _refuse(path, f"{key} in [{table}] is no list of texts", f'Write {key} = ["…"].')
+    elif table in _TEXTS and key not in _TABLES and not isinstance(value, str):
+        _refuse(path, f"{key} in [{table}] is no text", f'Write {key} = "…".')
+
+
+def require_address(where: str, url: str) -> None:
+    """Raise UsageError, naming where it stands, unless the URL is one that HTTP can be spoken to."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise UsageError(
+            what=f"cannot use {where}",
+            why=f"{url} is no address of a web server",
+            next="Write it like http://127.0.0.1:8000.",
         )
 
 

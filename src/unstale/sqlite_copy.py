@@ -43,6 +43,9 @@ def query(
     changing, damaged, too slow.
     """
     try:
+        os.close(
+            os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        )  # "permission denied" is SQLite's "unable to open"
         if idle and not _size(f"{path}-wal") and not _size(f"{path}-journal"):
             return _ask(f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1", statements)
         with _copied(path, limit) as copy:

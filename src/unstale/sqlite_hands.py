@@ -60,6 +60,7 @@ def backup(source: str, target: str) -> None:
     """
     Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT, 0o600))  # SQLite's own would be 0644
         with _opened(source) as read, _opened(target) as write:
             read.execute("BEGIN")  # one snapshot for the count and the copy
             want = _counts(read)

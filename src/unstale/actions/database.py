@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, ClassVar
 from unstale.action import Action, Keep
 from unstale.actions.restore_database import RestoreDatabase
 from unstale.errors import Failed
+from unstale.facts.env_files import secrets
 from unstale.facts.sqlite import DatabaseFile, Databases
 from unstale.facts.sqlite_content import DatabaseContents
 from unstale.facts.sqlite_locks import DatabaseLocks
 from unstale.layer import Layer, Risk
+from unstale.redact import hide
 
 if TYPE_CHECKING:
     from unstale.fact import Facts
@@ -85,9 +87,11 @@ class RunMigrations(Action):
             _note(host, self.path, f"{keep.state}/after.json")
         if done.code != 0:
             said = done.err.strip() or done.out.strip() or f"exit {done.code}"
+            environ = (value for _, value in _environment(host, self.pid))
+            values = secrets(host, environ, f"{place.parent}/.env")
             raise Failed(
                 what="alembic upgrade failed",
-                why=said.splitlines()[-1],
+                why=hide(said.splitlines()[-1], values),
                 next=f"The backup is in {keep.state}.",
             )
 

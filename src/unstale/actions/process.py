@@ -14,10 +14,13 @@ from unstale.errors import Failed
 from unstale.fact import Facts
 from unstale.facts.app_processes import AppProcess, AppProcesses
 from unstale.facts.code import LoadedCode
+from unstale.facts.compiled import LARGEST
+from unstale.facts.env_files import secrets
 from unstale.facts.sockets import listening_ports
 from unstale.facts.sqlite import Databases
 from unstale.host import Host, Ident
 from unstale.layer import Layer, Risk, Standing
+from unstale.redact import hide
 
 GRACE = 10.0
 """Seconds that a process has to end after TERM."""
@@ -131,7 +134,8 @@ def _broken_code(facts: Facts) -> str | None:
     """Return why the code on disk would not start, or None."""
     for path in facts.get(LoadedCode).files:
         try:
-            ast.parse(facts.host.read(path))
+            source = facts.host.read(path)
+            ast.parse(source if len(source) <= LARGEST else b"")
         except SyntaxError as error:
             return f"the code on disk is broken: {path}:{error.lineno} {error.msg}"
         except (FileNotFoundError, ValueError) as error:
@@ -250,15 +254,16 @@ def launch(host: Host, start: Start) -> Ident:
     state = "did not listen in time" if host.alive(ident) else "ended"
     raise Failed(
         what=f"the restarted process {ident.pid} {state}",
-        why=_last_lines(host, start.stderr) or "it said nothing",
+        why=_last_lines(host, start) or "it said nothing",
         next=f"Read {start.stderr}, then start it by hand.",
     )
 
 
-def _last_lines(host: Host, path: str) -> str:
+def _last_lines(host: Host, start: Start) -> str:
     with suppress(OSError):
-        lines = host.read(path).decode("utf-8", "replace").strip().splitlines()
-        return " | ".join(line.strip() for line in lines[-3:])
+        lines = host.read(start.stderr).decode("utf-8", "replace").strip().splitlines()
+        values = secrets(host, start.env.values(), f"{start.cwd}/.env")
+        return hide(" | ".join(line.strip() for line in lines[-3:]), values)
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from unstale.local import LocalHost
 from unstale.project import Project
 from unstale.render import text
 from unstale.report import Report, as_json
+from unstale.settings import require_address
 
 
 @click.command()
@@ -36,7 +38,12 @@ from unstale.report import Report, as_json
 @click.option(
     "--allow-import", is_flag=True, help="Import the app even where no kernel barrier is available."
 )
-@click.option("--copy-limit", type=int, default=512, help="Copy no database above this many MiB.")
+@click.option(
+    "--copy-limit",
+    type=click.IntRange(min=0),
+    default=512,
+    help="Copy no database above this many MiB.",
+)
 @click.option("--record", type=click.Path(dir_okay=False), help="Write what was seen to FILE.")
 @click.option(
     "--replay", type=click.Path(exists=True, dir_okay=False), help="Judge what FILE holds."
@@ -65,6 +72,8 @@ def command(
     quiet: bool,
 ) -> int:
     """Find what is stale in the project at PATH, and prove it. Changes nothing."""
+    for url in urls:
+        require_address("--url", url)
     options = Options(fast, offline, urls, allow_import, copy_limit * 1024 * 1024)
     facts = _replayed(Path(replay)) if replay else facts_for(directory or path, options)
     left_out = _left_out(facts, only, skip)
@@ -77,10 +86,29 @@ def command(
         else _text(report, facts, verbose, quiet, timings)
     )
     if output:
-        Path(output).write_text(shown + "\n", "utf-8")
+        _write(Path(output), shown)
     else:
-        click.echo(shown)
+        _say(shown)
     return report.exit
+
+
+def _say(shown: str) -> None:
+    """Print it. Whoever reads may stop early (`| head`); the verdict stands all the same."""
+    try:
+        click.echo(shown)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter flushes again at its end
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        path.write_text(content + "\n", "utf-8")
+    except OSError as error:
+        raise UsageError(
+            what=f"cannot write {path}",
+            why=error.strerror or str(error),
+            next="Name another file.",
+        ) from None
 
 
 def _left_out(facts: Facts, only: str, skip: str) -> dict[str, str]:
@@ -104,7 +132,7 @@ def _record(path: Path, facts: Facts) -> None:
         "options": codec.encode(facts.options),
         "facts": facts.snapshot(),
     }
-    path.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    _write(path, json.dumps(document, indent=1))
 
 
 def _replayed(path: Path) -> Facts:
@@ -114,13 +142,14 @@ def _replayed(path: Path) -> Facts:
             raise KeyError(document["schema"])  # noqa: TRY301 - one message for each broken file
         project = codec.decode(Project, document["project"])
         options = codec.decode(Options, document["options"])
-    except (ValueError, KeyError, TypeError) as error:
+        facts = dict[str, Any](document["facts"])
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise UsageError(
             what=f"cannot replay {path}",
             why=f"it is no recording of unstale ({error})",
             next="Make one with --record.",
         ) from None
-    return RecordedFacts(project, LocalHost(), options, document["facts"])
+    return RecordedFacts(project, LocalHost(), options, facts)
 
 
 def _text(report: Report, facts: Facts, verbose: bool, quiet: bool, timings: bool) -> str:  # noqa: FBT001 - passed through

@@ -11,6 +11,7 @@ import click
 from unstale.cli.options import facts_for
 from unstale.errors import Refused
 from unstale.project import Backend, Frontend, Project
+from unstale.redact import printable
 
 
 @click.command()
@@ -25,7 +26,7 @@ def command(*, path: str, directory: str | None) -> int:
             what=f"{target} is there already", why="it is never replaced", next=f"Edit {target}."
         )
     target.write_text(render(project), "utf-8")
-    click.echo(f"wrote {target}")
+    click.echo(printable(f"wrote {target}"))
     return 0
 
 
@@ -36,7 +37,7 @@ def render(project: Project) -> str:
         "",
         "[project]",
     ]
-    lines += [f"name = {json.dumps(project.name)}"]
+    lines += [_line("name", printable(project.name))]
     tables = [_backend(project, each, many=len(project.backends) > 1) for each in project.backends]
     tables += [
         _frontend(project, each, many=len(project.frontends) > 1) for each in project.frontends
@@ -45,41 +46,47 @@ def render(project: Project) -> str:
         tables.append(
             [
                 "[database]",
-                f"url = {json.dumps(project.databases[0].url)}   # {project.relative(project.databases[0].source)}",
+                _line("url", project.databases[0].url)
+                + f"   # {printable(project.relative(project.databases[0].source))}",
             ]
         )
         if project.migrations:
-            tables[-1].append(
-                f"migrations = {json.dumps(project.relative(project.migrations[0].config))}"
-            )
+            tables[-1].append(_line("migrations", project.relative(project.migrations[0].config)))
     if project.compose:
-        tables.append(["[docker]", f"compose = {json.dumps(project.relative(project.compose[0]))}"])
+        tables.append(["[docker]", _line("compose", project.relative(project.compose[0]))])
     tables.append(
         ["# [check]", '# ignore = { HTP001 = "behind our own proxy" }   # a reason is required']
     )
     return "\n".join([*lines, *("\n" + "\n".join(table) for table in tables)]) + "\n"
 
 
+def _line(key: str, value: str) -> str:
+    """Return one line of TOML, which is UTF-8: what is no text cannot be said in it."""
+    if any("\ud800" <= each <= "\udfff" for each in value):
+        return f"# {key}: {printable(value)} is not UTF-8, as this file must be"
+    return f"{key} = " + json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def _backend(project: Project, each: Backend, *, many: bool) -> list[str]:
     lines = [
         "[[backend]]" if many else "[backend]",
-        f"path = {json.dumps(project.relative(each.path))}",
+        _line("path", project.relative(each.path)),
     ]
     if each.app:
-        lines.append(f"app = {json.dumps(each.app)}")
+        lines.append(_line("app", each.app))
     if each.python:
-        lines.append(f"python = {json.dumps(_from(each.path, each.python))}")
+        lines.append(_line("python", _from(each.path, each.python)))
     if each.env_files:
-        lines.append(f"env_file = {json.dumps(_from(each.path, each.env_files[0]))}")
+        lines.append(_line("env_file", _from(each.path, each.env_files[0])))
     return lines
 
 
 def _frontend(project: Project, each: Frontend, *, many: bool) -> list[str]:
     return [
         "[[frontend]]" if many else "[frontend]",
-        f"path = {json.dumps(project.relative(each.path))}",
-        f"build = {json.dumps(' '.join(each.build))}",
-        f"dist = {json.dumps(_from(each.path, each.dist))}",
+        _line("path", project.relative(each.path)),
+        _line("build", " ".join(each.build)),
+        _line("dist", _from(each.path, each.dist)),
     ]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
+import os
 import sys
 import traceback
 from typing import Any
@@ -25,6 +27,15 @@ COMMANDS = {
     "codes": "Every code with its title and kind of fix.",
     "init": "Write a commented unstale.toml from what is found here.",
 }
+
+
+_REFUSALS = {
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "Run as a user who may."),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Make room there."),
+    errno.EROFS: "Make it writable, or name another place.",
+    errno.EIO: "Look at the disk: dmesg",
+}
+"""What the machine refuses is no bug of ours; what to do about each."""
 
 
 class _Program(click.Group):
@@ -65,6 +76,7 @@ def program() -> None:
 def run(argv: tuple[str, ...]) -> int:  # noqa: PLR0911 - one way out for each kind of error
     """Run one command line and return its exit code."""
     argv = _with_command(argv)
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - closed by `>&-`; as long as we live
     as_json = (
         "json" in [argv[at + 1] for at, word in enumerate(argv[:-1]) if word == "--format"]
         or "--format=json" in argv
@@ -85,15 +97,33 @@ def run(argv: tuple[str, ...]) -> int:  # noqa: PLR0911 - one way out for each k
     except BrokenPipeError:
         sys.stdout = None  # nobody reads on; the interpreter must not flush again
         return 0
+    except OSError as error:
+        if error.errno not in _REFUSALS:
+            return _bug(error, as_json=as_json)
+        _give_up_a_full_stdout()
+        what = f"cannot use {error.filename}" if error.filename else "cannot go on"
+        why = error.strerror or str(error)
+        return _say({"what": what, "why": why, "next": _REFUSALS[error.errno]}, 2, as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the outer of the two broad nets: a bug of ours
-        click.echo(mask(traceback.format_exc()), err=True)
-        words = {
-            "what": "unstale has a bug",
-            "why": f"{type(error).__name__}: {error} (unstale {__version__}, Python {sys.version.split()[0]})",
-            "next": "Report it with the lines above.",
-        }
-        return _say(words, 4, as_json=as_json)
+        return _bug(error, as_json=as_json)
     return result if isinstance(result, int) else 0
+
+
+def _give_up_a_full_stdout() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter flushes again at its end
+
+
+def _bug(error: Exception, *, as_json: bool) -> int:
+    click.echo(mask(traceback.format_exc()), err=True)
+    words = {
+        "what": "unstale has a bug",
+        "why": f"{type(error).__name__}: {error} (unstale {__version__}, Python {sys.version.split()[0]})",
+        "next": "Report it with the lines above.",
+    }
+    return _say(words, 4, as_json=as_json)
 
 
 def _with_command(argv: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from unstale.errors import Absent
 from unstale.fact import Fact, Facts
@@ -65,6 +67,14 @@ class AppProcess:
         return f"process {self.pid} ({words}{ports})"
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What is the project's by all that may be read of it, which is not enough to judge it. `look` shows it to root."""
+
+    subject: str
+    look: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppProcesses(Fact):
     """The project's servers, workers, jobs and development servers."""
@@ -72,16 +82,18 @@ class AppProcesses(Fact):
     layer = Layer.PROCESS
 
     processes: tuple[AppProcess, ...]
+    unread: tuple[Unread, ...] = ()
 
     @classmethod
     def gather(cls, facts: Facts) -> AppProcesses:
         table, listeners = facts.get(ProcessTable), facts.get(Listeners)
         found = _found(facts.project, table, listeners, facts)
-        if not found:
+        unread = (*_unread_processes(facts.project, table), *_unread_ports(facts, listeners, table))
+        if not found and not unread:
             raise Absent(
                 what="no process", why="no process of this project runs", next="Start the app."
             )
-        return cls(seen_at=table.seen_at, processes=tuple(found))
+        return cls(seen_at=table.seen_at, processes=tuple(found), unread=unread)
 
     def summary(self) -> str:
         shown = [each for each in self.processes if each.role != "worker"]
@@ -114,12 +126,42 @@ def _found(
 ) -> list[AppProcess]:
     found: dict[int, AppProcess] = {}
     for process in table.processes:
-        if process.pid in table.ancestors or process.state in "ZX":
+        if process.state in "ZX" or _closed(process):
             continue
         described = _described(project, process, table, listeners, facts)
         if described is not None:
             found[process.pid] = described
-    return [_led(each, found) for each in found.values()]
+    led = [_led(each, found) for each in found.values()]
+    # a server that runs us from within is not ours to end, and neither are its workers
+    return [each for each in led if not {each.pid, each.leader} & {*table.ancestors}]
+
+
+def _closed(process: Process) -> bool:
+    """Return whether it is another user's: proc(5) then shows its command, but neither program nor directory."""
+    return bool(process.words) and not process.exe and not process.cwd
+
+
+def _unread_processes(project: Project, table: ProcessTable) -> Iterator[Unread]:
+    """Yield the servers that may not be read and have the project's path in their commands."""
+    for each in table.processes:
+        if _closed(each) and each.state not in "ZX" and _role(project, parse(each.words)):
+            paths = (word.rpartition("=")[2] for word in each.words)
+            if any(path.startswith("/") and project.contains(path) for path in paths):
+                yield Unread(f"process {each.pid} ({each.command})", f"ls -l /proc/{each.pid}/cwd")
+
+
+def _unread_ports(facts: Facts, listeners: Listeners, table: ProcessTable) -> Iterator[Unread]:
+    """Yield the ports that the project names and whose listener may not be read; Docker's proxy is a container's."""
+    named = (*facts.options.urls, *facts.project.settings.http.get("urls", ()))
+    hosts = {"localhost", "127.0.0.1", "::1"}
+    places = (urlsplit(str(url)) for url in named)
+    ports = {place.port for place in places if place.hostname in hosts and place.port}
+    proxied = {
+        word for each in table.processes if "docker-proxy" in each.command for word in each.words
+    }
+    for port in sorted(ports - {int(word) for word in proxied if word.isdigit()}):
+        if any(not each.pids for each in listeners.on(port)):
+            yield Unread(f"the listener on :{port}", f"ss -ltnp 'sport = :{port}'")
 
 
 def _described(

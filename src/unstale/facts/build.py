@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dotenv import dotenv_values
-
 from unstale.detect import PRUNED
-from unstale.errors import Absent
+from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
+from unstale.facts.env_files import declarations
 from unstale.facts.history import History
 from unstale.facts.http import Page, Served
 from unstale.host import Entry, Host
@@ -105,10 +103,16 @@ def _build(
         return None
     built_at = datetime.fromtimestamp(seen.mtime_ns / 1e9, UTC)
     digest = hashlib.sha256(host.read(f"{dist}/index.html")).hexdigest()
-    inputs = _inputs(host, frontend)
+    inputs, closed = _inputs(host, frontend)
     unbaked, env_file = _unbaked(host, frontend, inputs, seen.mtime_ns)
     mine = [page for page in pages if page.digest == digest or _holds(host, dist, page)]
     others = [page for page in pages if page not in mine]
+    if closed and mine:
+        raise Unavailable(
+            what=f"cannot read {frontend.path}/{closed[0]}",
+            why=f"permission denied, and the build that {mine[0].url} serves is made from it",
+            next="Run as a user who may read it.",
+        )
     return Build(
         frontend=str(frontend.path),
         kind=frontend.kind,
@@ -126,18 +130,21 @@ def _build(
     )
 
 
-def _inputs(host: Host, frontend: Frontend) -> list[Entry]:
+def _inputs(host: Host, frontend: Frontend) -> tuple[list[Entry], list[str]]:
+    """Return the build's sources, and the directories of sources that may not be read."""
     inside = (
         frontend.dist.relative_to(frontend.path).parts[:1]
         if frontend.dist.is_relative_to(frontend.path)
         else ()
     )
     entries = host.walk(str(frontend.path), (*PRUNED, "dist", "build", *inside))
-    return [
+    inputs = [
         each
         for each in entries
         if each.kind == "file" and _INPUT.search(each.path) and not _NO_INPUT.search(each.path)
     ]
+    below = (f"{each.path}/" for each in entries if each.kind == "closed")
+    return inputs, [each for each in below if _INPUT.search(each) and not _NO_INPUT.search(each)]
 
 
 def _newer(
@@ -170,7 +177,7 @@ def _unbaked(
         if seen is None:
             continue
         text = host.read(path).decode("utf-8", "replace")
-        for key, value in dotenv_values(stream=io.StringIO(text), interpolate=False).items():
+        for key, value in declarations(text).items():
             values[key] = (value or "", path)
         if min(seen.mtime_ns, seen.ctime_ns) > built_ns:
             changed.add(path)

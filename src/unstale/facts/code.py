@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unstale.detect import PRUNED
-from unstale.errors import Absent
+from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
 from unstale.facts.app_processes import AppProcess, AppProcesses
-from unstale.facts.compiled import MARGIN, compared, header_of, interpreter, loaded_pyc
+from unstale.facts.compiled import LARGEST, MARGIN, compared, header_of, interpreter, loaded_pyc
 from unstale.facts.history import History
 from unstale.facts.imports import reachable
 from unstale.host import Entry, Host
@@ -70,11 +70,11 @@ class LoadedCode(Fact):
             raise Absent(
                 what="no server", why="no server of this project runs", next="Start the app."
             )
-        sources = _sources(facts.host, facts.project.root)
+        sources, closed = _sources(facts.host, facts.project.root)
         history = History(facts.host, facts.project.root)
         loaded, files = [], set[str]()
         for process in processes:
-            mine = _importable(facts, process, sources)
+            mine = _importable(facts, process, sources, closed)
             files |= {each.path for each in mine}
             loaded.append(_judge(facts.host, process, mine, history))
         return cls(seen_at=facts.host.now(), processes=tuple(loaded), files=tuple(sorted(files)))
@@ -84,13 +84,15 @@ class LoadedCode(Fact):
         return next((each for each in self.processes if each.pid == pid), None)
 
 
-def _sources(host: Host, root: Path) -> tuple[Source, ...]:
+def _sources(host: Host, root: Path) -> tuple[tuple[Source, ...], frozenset[str]]:
+    """Return the Python files, and the directories that may not be read."""
     entries = host.walk(str(root), (*PRUNED, "dist"))
-    return tuple(
+    sources = tuple(
         _source(root, entry)
         for entry in entries
         if entry.kind == "file" and entry.path.endswith(".py")
     )
+    return sources, frozenset(entry.path for entry in entries if entry.kind == "closed")
 
 
 def _source(root: Path, entry: Entry) -> Source:
@@ -98,9 +100,12 @@ def _source(root: Path, entry: Entry) -> Source:
 
 
 def _importable(
-    facts: Facts, process: AppProcess, sources: tuple[Source, ...]
+    facts: Facts, process: AppProcess, sources: tuple[Source, ...], closed: frozenset[str]
 ) -> tuple[Source, ...]:
-    """Return what the entry point reaches; without a known entry, all but tests and the like."""
+    """Return what the entry point reaches; without a known entry, all but tests and the like.
+
+    Raises Unavailable where it reaches a directory that may not be read.
+    """
     root = str(facts.project.root)
     base = str(process.backend or facts.project.root)
     inside = {each.path[len(root) + 1 :]: each for each in sources}
@@ -115,14 +120,18 @@ def _importable(
     for place in roots:
         for name in (f"{module}.py", f"{module}/__init__.py"):
             entry = f"{place}/{name}".lstrip("/")
-            if module and entry in inside and process.program != "runserver":
+            if module and entry in inside and not _named_by_settings(facts, process):
                 names = reachable(
                     entry,
                     frozenset(inside),
                     roots,
                     lambda path: _text(facts.host, f"{root}/{path}"),
+                    closed,
                 )
+                _require_open(root, process, sorted(names & closed))
                 return tuple(inside[name] for name in sorted(names))
+        above = {f"{place}/{each}".lstrip("/") for each in _above(module)}
+        _require_open(root, process, sorted(closed & above))
     below = base[len(root) :].strip("/")
     return tuple(
         each
@@ -131,6 +140,28 @@ def _importable(
         and not _NOT_LOADED & set(Path(name).parts[:-1])
         and not Path(name).name.startswith(("test_", "conftest"))
     )
+
+
+def _named_by_settings(facts: Facts, process: AppProcess) -> bool:
+    """Return whether Django imports the app's modules: by their names in settings, not by import statements."""
+    backends = facts.project.backends
+    return process.program == "runserver" or any(
+        each.kind == "django" and each.path == process.backend for each in backends
+    )
+
+
+def _above(module: str) -> list[str]:
+    parts = module.split("/")[:-1]
+    return ["/".join(parts[:at]) for at in range(1, len(parts) + 1)]
+
+
+def _require_open(root: str, process: AppProcess, closed: list[str]) -> None:
+    if closed:
+        raise Unavailable(
+            what=f"cannot read {root}/{closed[0]}",
+            why=f"permission denied, and {process.subject} imports from it",
+            next="Run as a user who may read it.",
+        )
 
 
 def _judge(host: Host, process: AppProcess, mine: tuple[Source, ...], history: History) -> Loaded:
@@ -164,7 +195,7 @@ def _drift(host: Host, process: AppProcess, source: Source, history: History) ->
             source.path,
             "its code differs from what was checked out then",
             how,
-            proven=moved is not None,
+            proven=moved is not None and len(now) <= LARGEST,
         )
     if pyc is not None:
         verdict = compared(host, interpreter(process), ((source.path, pyc),))[0]
@@ -178,8 +209,8 @@ def _drift(host: Host, process: AppProcess, source: Source, history: History) ->
 
 def _same_code(then: str, now: str) -> bool:
     """Return whether both parse to the same code: comments and layout are not code."""
-    if then == now:
-        return True
+    if then == now or max(len(then), len(now)) > LARGEST:
+        return then == now
     try:
         return ast.dump(ast.parse(then)) == ast.dump(ast.parse(now))
     except (SyntaxError, ValueError):

@@ -16,6 +16,11 @@ SERVERS = (
     "flask",
 )
 JOBS = ("celery", "rq", "dramatiq", "arq", "huey_consumer", "taskiq")
+_WORKING = {
+    "celery": ("worker", "beat", "multi"),
+    "rq": ("worker", "worker-pool"),
+    "taskiq": ("worker", "scheduler"),
+}
 DEV_TOOLS = ("vite", "next", "webpack-dev-server", "react-scripts")
 _FLAGS_WITHOUT_VALUE = frozenset(
     ["-B", "-E", "-I", "-O", "-OO", "-P", "-S", "-s", "-u", "-v", "-x", "-q", "-b", "-d"]
@@ -59,6 +64,8 @@ def _python(words: tuple[str, ...]) -> Command:
     rest = list(words)
     while rest and rest[0].startswith("-") and rest[0] not in ("-m", "-c"):
         flag = rest.pop(0)
+        if flag == "-i":  # a person types into it
+            return Command("other", "python")
         if flag in ("-W", "-X") and rest:
             rest.pop(0)
         elif flag not in _FLAGS_WITHOUT_VALUE and not flag.startswith(("-W", "-X", "--")):
@@ -80,10 +87,17 @@ def _named(
     if name in SERVERS:
         return _server(name, rest)
     if name in JOBS:
-        return Command("job", name, module=module)
+        return _job(name, rest, module)
     if name == "manage.py" and "runserver" in rest:
         return Command("server", "runserver", script=script, reload="--noreload" not in rest)
     return Command("python", name, module=module, script=script)
+
+
+def _job(name: str, rest: tuple[str, ...], module: str | None) -> Command:
+    """Return a worker's command; the same programs also look at workers, or open a shell."""
+    verbs = _WORKING.get(name)
+    working = verbs is None or any(word in verbs for word in rest)
+    return Command("job" if working else "other", name, module=module)
 
 
 def _server(name: str, rest: tuple[str, ...]) -> Command:

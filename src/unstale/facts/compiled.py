@@ -14,6 +14,9 @@ from unstale.host import Host
 MARGIN = 2.0
 """Seconds after its start in which a process may still have been importing."""
 
+LARGEST = 2_000_000
+"""Bytes of source that are parsed: a dense literal takes 250 times its size in memory."""
+
 _COMPARE = Path(__file__).parent.parent / "guard" / "bytecode.py"
 
 

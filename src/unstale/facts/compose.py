@@ -8,7 +8,7 @@ from typing import Any
 
 from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
-from unstale.facts.docker import Container, ask, engine
+from unstale.facts.docker import Container, Containers, ask, engine
 from unstale.layer import Layer
 
 
@@ -22,6 +22,7 @@ class Compose(Fact):
 
     @classmethod
     def gather(cls, facts: Facts) -> Compose:
+        facts.get(Containers)  # without a container nothing is asked: Compose 1 takes half a second to answer
         host = facts.host
         for argv in (("docker", "compose"), ("docker-compose",)):
             if host.which(argv[0]) and host.run((*argv, "version")).code == 0:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from unstale.errors import Absent
 from unstale.fact import Fact, Facts
 from unstale.facts.app_processes import AppProcess, AppProcesses
 from unstale.facts.compiled import MARGIN
 from unstale.facts.sources import setting_up
+from unstale.host import Host
 from unstale.layer import Layer
 from unstale.project import Backend, Project
 
@@ -90,10 +93,11 @@ def _read(facts: Facts, project: Project, process: AppProcess) -> Read | None:
     if backend is None or not backend.env_files:
         return None
     path = backend.env_files[0]
-    declared = dotenv_values(
-        stream=io.StringIO(facts.host.read(str(path)).decode("utf-8", "replace")), interpolate=False
-    )
-    raw = facts.host.read(f"/proc/{process.pid}/environ").decode("utf-8", "surrogateescape")
+    declared = declarations(facts.host.read(str(path)).decode("utf-8", "replace"))
+    try:
+        raw = facts.host.read(f"/proc/{process.pid}/environ").decode("utf-8", "surrogateescape")
+    except (FileNotFoundError, ProcessLookupError):
+        return None  # it ended meanwhile
     environ = dict(item.partition("=")[::2] for item in raw.split("\0") if "=" in item)
     keys = [key for key, value in declared.items() if value is not None and "$" not in value]
     return Read(
@@ -104,6 +108,22 @@ def _read(facts: Facts, project: Project, process: AppProcess) -> Read | None:
         missing=tuple(key for key in keys if key not in environ),
         changed_at=_changed(facts, path, process),
     )
+
+
+def declarations(text: str) -> dict[str, str | None]:
+    """Return each key with its value, not interpolated; lines that are none are left out without a warning."""
+    found = parse_stream(io.StringIO(text))
+    return {each.key: each.value for each in found if each.key is not None and not each.error}
+
+
+def secrets(host: Host, environ: Iterable[str], *files: str) -> tuple[str, ...]:
+    """Return the values of an environment and of dotenv files: words of others that repeat them are hidden."""
+    found = [*environ]
+    for path in dict.fromkeys(files):
+        with suppress(OSError):
+            declared = declarations(host.read(path).decode("utf-8", "replace"))
+            found += [value for value in declared.values() if value]
+    return tuple(found)
 
 
 def _changed(facts: Facts, path: Path, process: AppProcess) -> datetime | None:

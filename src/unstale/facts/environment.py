@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from unstale.errors import Absent
+from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
 from unstale.facts.app_processes import AppProcesses
 from unstale.facts.distributions import Distribution, distributions
@@ -80,10 +80,16 @@ def _environment(facts: Facts, backend: Backend) -> Environment | None:
         return None
     config = _config(facts.host, prefix)
     version = config.get("version") or config.get("version_info") or ""
+    if not version:
+        raise Unavailable(
+            what=f"cannot tell the Python of {prefix}",
+            why="its pyvenv.cfg names no version",
+            next=f"{prefix}/bin/python -V, or make it again: python3 -m venv --clear {prefix}",
+        )
     minor = ".".join(version.split(".")[:2])
     pypy = config.get("implementation", "").lower() == "pypy"
     site = f"{prefix}/lib/{'pypy' if pypy else 'python'}{minor}/site-packages"
-    if not minor or facts.host.stat(site) is None:
+    if facts.host.stat(site) is None:
         return None
     own = distributions(facts.host, site)
     return Environment(

@@ -25,8 +25,13 @@ class History:
 
     def content(self, path: str, moment: datetime) -> str | None:
         """Return the file's text in the commit of that moment, None when git cannot know."""
-        texts = {self._text(commit, path) for commit in self._possible(moment)}
-        return texts.pop() if len(texts) == 1 else None
+        commit = self.at(moment)
+        if commit is None:
+            return None
+        key = (commit, path)
+        if key not in self._texts:
+            self._texts[key] = self._show(commit, path)
+        return self._texts[key]
 
     def moved(self, moment: datetime) -> str | None:
         """Return "OLD NEW" when HEAD moved since, by other content or not."""
@@ -46,22 +51,6 @@ class History:
         return (
             self._host.run(("git", "-C", self._root, "cat-file", "-e", name), env=QUIET).code == 0
         )
-
-    def _possible(self, moment: datetime) -> list[str]:
-        """Return the commits that HEAD may have named then: of one second's moves the order to the moment is lost."""
-        found = []
-        for when, commit in reversed(self._moves):
-            if when <= moment.timestamp():
-                found.append(commit)
-                if when != int(moment.timestamp()):
-                    break
-        return found
-
-    def _text(self, commit: str, path: str) -> str | None:
-        key = (commit, path)
-        if key not in self._texts:
-            self._texts[key] = self._show(commit, path)
-        return self._texts[key]
 
     def _reflog(self) -> list[tuple[float, str]]:
         try:
@@ -97,7 +86,7 @@ class History:
 
 
 def _dated(moves: list[tuple[float, str]], written: float) -> list[tuple[float, str]]:
-    """Give the last move its exact time: git keeps whole seconds, and a build may end in the same one."""
+    """Give the last move its exact time: git keeps whole seconds, and a pull may follow a build within one."""
     if moves and 0 <= written - moves[-1][0] < _CLOSE:
         return [*moves[:-1], (written, moves[-1][1])]
     return moves

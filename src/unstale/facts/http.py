@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
-from unstale.facts.app_processes import AppProcesses
+from unstale.facts.app_processes import AppProcess, AppProcesses
 from unstale.facts.sources import setting_up
 from unstale.host import Answer
 from unstale.layer import Layer
@@ -56,12 +57,13 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served(Fact):
-    """What each address of the project answers."""
+    """What each address of the project answers. `mute` are those that gave no answer in time, although another did."""
 
     layer = Layer.HTTP
 
     pages: tuple[Page, ...]
     health: tuple[Health, ...]
+    mute: tuple[str, ...] = ()
 
     @classmethod
     def gather(cls, facts: Facts) -> Served:
@@ -73,16 +75,16 @@ class Served(Fact):
                 next="Start the app, or add --url.",
             )
         routes = _routes(facts)
-        pages, health = [], []
-        for url, pid, reloading in targets:
-            answer = _ask(facts, f"{url}/", "text/html,application/xhtml+xml,*/*;q=0.8")
-            if answer is None:
-                continue
-            pages.append(_page(answer, url, pid, reloading=reloading))
-            for route in routes:
-                told = _ask(facts, f"{url}{route}", "application/json")
-                if told is not None and told.status != 404:  # noqa: PLR2004 - no such route
-                    health.append(Health(f"{url}{route}", pid, told.status, _contradiction(told)))
+        with ThreadPoolExecutor(8, thread_name_prefix="http") as pool:
+            asked = pool.map(lambda target: _look(facts, target, routes), targets)
+            looks = tuple(each for each in asked if not each.starting)
+        if not looks:
+            raise Absent(
+                what="no answer",
+                why="the development server is starting again",
+                next="Ask it again.",
+            )
+        pages = tuple(each.page for each in looks if each.page)
         if not pages:
             first = targets[0][0]
             raise Unavailable(
@@ -90,7 +92,12 @@ class Served(Fact):
                 why="no HTTP answer within 3 s",
                 next=f"curl -i {first}",
             )
-        return cls(seen_at=facts.host.now(), pages=tuple(pages), health=tuple(health))
+        return cls(
+            seen_at=facts.host.now(),
+            pages=pages,
+            health=tuple(told for each in looks for told in each.health),
+            mute=_mute(looks),
+        )
 
     def summary(self) -> str:
         return ", ".join(f"{each.url} {each.status}" for each in self.pages)
@@ -100,7 +107,7 @@ def _targets(facts: Facts) -> list[tuple[str, int, bool]]:
     named = (*facts.options.urls, *facts.project.settings.http.get("urls", ()))
     targets = [(url.rstrip("/"), 0, False) for url in named]
     processes = facts.maybe(AppProcesses)
-    for process in processes.of("server", "orphan") if processes else ():
+    for process in _listening(processes) if processes else ():
         targets += [
             (f"http://127.0.0.1:{port}", process.pid, process.reload) for port in process.ports
         ]
@@ -108,6 +115,51 @@ def _targets(facts: Facts) -> list[tuple[str, int, bool]]:
     for url, pid, reloading in targets:
         unique.setdefault(urlsplit(url).netloc, (url, pid, reloading))
     return list(unique.values())
+
+
+def _listening(processes: AppProcesses) -> tuple[AppProcess, ...]:
+    """Return who answers: the servers, and the workers of one that only watches the files (Django's runserver)."""
+    servers = processes.of("server", "orphan")
+    deaf = {each.pid for each in servers if not each.ports}
+    return (*servers, *(each for each in processes.of("worker") if each.leader in deaf))
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    url: str
+    pid: int
+    page: Page | None = None
+    health: tuple[Health, ...] = ()
+    silent: str = ""
+    reloading: bool = False
+
+    @property
+    def starting(self) -> bool:
+        """Return whether it may be between two starts: Django's runserver closes its port at each edit."""
+        return self.reloading and (self.page is None or self.silent != "")
+
+
+def _look(facts: Facts, target: tuple[str, int, bool], routes: tuple[str, ...]) -> _Look:
+    """Ask the page, then the routes up to the first that hangs: a hung server is not waited for at each."""
+    url, pid, reloading = target
+    answer = _ask(facts, f"{url}/", "text/html,application/xhtml+xml,*/*;q=0.8")
+    if answer is None:
+        return _Look(url, pid, reloading=reloading)
+    page, health = _page(answer, url, pid, reloading=reloading), list[Health]()
+    for route in routes:
+        told = _ask(facts, f"{url}{route}", "application/json")
+        if told is None:
+            return _Look(url, pid, page, tuple(health), f"{url}{route}", reloading)
+        if told.status != 404:  # noqa: PLR2004 - no such route
+            health.append(Health(f"{url}{route}", pid, told.status, _contradiction(told)))
+    return _Look(url, pid, page, tuple(health))
+
+
+def _mute(looks: tuple[_Look, ...]) -> tuple[str, ...]:
+    """Return what gave no answer; of a process that listens on several ports one must (a debugger's speaks no HTTP)."""
+    spoke = {each.pid for each in looks if each.page and each.pid}
+    pages = [each.url for each in looks if each.page is None and each.pid not in spoke]
+    return (*pages, *(each.silent for each in looks if each.silent))
 
 
 def _ask(facts: Facts, url: str, accept: str) -> Answer | None:

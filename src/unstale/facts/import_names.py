@@ -6,6 +6,7 @@ import ast
 from contextlib import suppress
 from pathlib import Path
 
+from unstale.facts.compiled import LARGEST
 from unstale.facts.files import Tree
 from unstale.host import Host
 
@@ -17,7 +18,8 @@ def imported(host: Host, tree: Tree) -> dict[str, tuple[str, ...]]:
         if path.endswith(".py"):
             with suppress(OSError, SyntaxError, ValueError):
                 text = host.read(f"{tree.root}/{path}")
-                for name in _names(ast.parse(text), module(path.removesuffix(".py")) or "", path):
+                parsed = ast.parse(text if len(text) <= LARGEST else b"")
+                for name in _names(parsed, module(path.removesuffix(".py")) or "", path):
                     found[name] = (*found.get(name, ()), path)
     return found
 

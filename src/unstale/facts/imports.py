@@ -14,18 +14,28 @@ Read = Callable[[str], str]
 
 
 def reachable(
-    entry: str, files: frozenset[str], roots: tuple[str, ...], read: Read
+    entry: str,
+    files: frozenset[str],
+    roots: tuple[str, ...],
+    read: Read,
+    closed: frozenset[str] = frozenset(),
 ) -> frozenset[str]:
-    """Return the files that importing `entry` can load; paths are relative to the project, `roots` its sys.path."""
+    """Return the files that importing `entry` can load; paths are relative to the project, `roots` its sys.path.
+
+    Of the `closed` directories, which may not be read, those that an import leads into are among them.
+    """
     seen: set[str] = set()
     todo = [entry, *_packages(entry, files)]
     while todo:
         path = todo.pop()
+        if path in closed:
+            seen.add(path)
         if path in seen or path not in files:
             continue
         seen.add(path)
         for module, names in _imports(read(path), path, roots):
             todo += [found for root in roots for found in _found(module, names, root, files)]
+            todo += [each for root in roots for each in closed & _steps(module, names, root)]
     return frozenset(seen)
 
 
@@ -67,6 +77,13 @@ def _found(module: str, names: tuple[str, ...], root: str, files: frozenset[str]
         candidates += [f"{base}/{name}.py", f"{base}/{name}/__init__.py"]
     hits = [path for path in candidates if path in files]
     return hits + [package for path in hits for package in _packages(path, files)]
+
+
+def _steps(module: str, names: tuple[str, ...], root: str) -> set[str]:
+    """Return every directory that could be a package on the way."""
+    parts = [*filter(None, [root]), *module.split("."), ""]
+    above = {"/".join(parts[:at]) for at in range(1, len(parts))}
+    return above | {"/".join([*parts[:-1], name]) for name in names}
 
 
 def _packages(path: str, files: frozenset[str]) -> list[str]:

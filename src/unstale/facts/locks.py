@@ -19,6 +19,7 @@ from unstale.host import Host
 from unstale.layer import Layer
 
 _INCLUDE = re.compile(r"(?:-r|--requirement)[ =]*(\S+)")
+_PATH_OR_URL = re.compile(r"^\.|[/\\]|\.(?:whl|zip|tar\.\w+|tgz)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,9 @@ def _locked(host: Host, path: Path, environment: Environment) -> Locked:
     markers = _markers(environment)
     try:
         wanted = _wanted(host, path, markers)
+    except FileNotFoundError as error:
+        why = f"it names {error.filename}, which is not there"
+        raise Unavailable(what=f"cannot read {path}", why=why, next=f"Correct {path}.") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         why = f"{type(error).__name__}: {error}"
         raise Unavailable(what=f"cannot read {path}", why=why, next="Lock again.") from None
@@ -113,7 +117,9 @@ def _requirement(text: str, markers: Markers) -> list[Wanted]:
     try:
         requirement = Requirement(text)
     except InvalidRequirement:
-        return []  # a path or a bare URL: it names no version that could differ
+        if not _PATH_OR_URL.search(text):
+            raise
+        return []  # it names no version that could differ
     if requirement.marker and not requirement.marker.evaluate({**markers, "extra": ""}):
         return []
     return [Wanted(canonicalize_name(requirement.name), str(requirement.specifier))]

@@ -110,6 +110,12 @@ class MigrationHistories(Fact):
 
 
 def _history(facts: Facts, each: Migrations) -> History:
+    if not each.versions:
+        raise Unavailable(
+            what=f"cannot read {each.config}",
+            why="it is damaged: alembic could not parse it",
+            next=f"alembic -c {each.config} heads",
+        )
     found: list[Revision] = []
     unread: list[str] = []
     for path in _scripts(facts.host, each):

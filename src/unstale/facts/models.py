@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
+from unstale.facts.env_files import secrets
 from unstale.facts.runtime import Runtime, runtime
 from unstale.facts.sqlite import Databases
 from unstale.layer import Layer
+from unstale.redact import hide
 
 if TYPE_CHECKING:
     from unstale.host import Host
@@ -104,7 +106,10 @@ def _declared(facts: Facts, backend: Backend, running: Runtime) -> Declared:
     answer = _answer(facts, backend, running)
     # a schema is an attached database; and SQLAlchemy's own catalogues (pg_catalog, sys) have one
     tables = tuple(_table(each) for each in answer["tables"] if each.get("schema") is None)
-    failed = "; ".join(str(each["error"]) for each in answer["failed"])
+    environ = (value for _, value in _environment(facts.host, running.pid))
+    files = map(str, backend.env_files)
+    values = secrets(facts.host, environ, *files, f"{running.cwd}/.env")
+    failed = hide("; ".join(str(each["error"]) for each in answer["failed"]), values)
     if failed and not tables:
         raise Unavailable(
             what=f"the models of {entry} were not read",

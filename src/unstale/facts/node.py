@@ -79,18 +79,25 @@ def _tree(host: Host, frontend: Frontend) -> Tree | None:
 
 def _packages(host: Host, path: str) -> dict[str, dict[str, Any]]:
     """Return `packages` of a lock of version 2 or 3 (npm help package-lock-json)."""
+    why = "it is no lock file of npm"
     try:
         document = json.loads(host.read(path))
-    except ValueError as error:
-        raise Unavailable(
-            what=f"cannot read {path}", why=str(error), next="npm install --package-lock-only"
-        ) from None
-    packages = document.get("packages")
-    if not isinstance(packages, dict):
+    except (RecursionError, ValueError) as error:
+        document, why = None, str(error)
+    if isinstance(document, dict) and "packages" not in document:
         raise Absent(
             what=f"{path} is too old", why="its lock format is version 1", next="npm install"
         )
+    packages = document.get("packages") if isinstance(document, dict) else None
+    if not isinstance(packages, dict) or not all(map(_mapping, packages.values())):
+        raise Unavailable(
+            what=f"cannot read {path}", why=why, next="npm install --package-lock-only"
+        )
     return packages
+
+
+def _mapping(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 def _may_be_missing(package: dict[str, Any]) -> bool:
@@ -104,7 +111,7 @@ def _difference(
     """Compare by the hidden lock, then by the package's own manifest, because the hidden lock can be wrong."""
     want = str(package.get("version", ""))
     have = None
-    with suppress(OSError, ValueError):
+    with suppress(AttributeError, OSError, RecursionError, ValueError):
         have = str(json.loads(host.read(f"{place}/{path}/package.json")).get("version"))
     if have != want:
         return Differing(path, want, have)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from unstale.errors import Unavailable
 from unstale.fact import Fact, Facts
 from unstale.host import Host
-from unstale.redact import mask
+from unstale.redact import mask_words
 
 _DELETED = " (deleted)"
 
@@ -108,19 +108,13 @@ def _process(  # noqa: PLR0917 - what one look needs
         uid=_owner(host, pid),
         sid=int(fields[3]),
         tty=int(fields[4]),
-        words=_masked(tuple(raw.rstrip("\0").split("\0")) if raw else ()),
+        words=mask_words(tuple(raw.rstrip("\0").split("\0")) if raw else ()),
         cwd=cwd,
         cwd_gone=gone,
         exe=_link(host, f"/proc/{pid}/exe"),
         cgroup=_text(host, f"/proc/{pid}/cgroup").strip().rpartition("\n")[2],
         confined=_link(host, f"/proc/{pid}/ns/pid") not in (own, ""),
     )
-
-
-def _masked(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Mask each word, and a word that follows a secret flag."""
-    whole = mask("\0".join(words).replace("\0", " \x1f "))
-    return tuple(word.strip() for word in whole.split("\x1f")) if words else ()
 
 
 def _owner(host: Host, pid: int) -> int:

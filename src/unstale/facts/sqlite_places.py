@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from unstale.facts.database_urls import URL_KEY, foreign, relative, sqlite_file
 from unstale.project import DatabaseUrl
+from unstale.redact import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,5 +122,7 @@ def _own_url(host: Host, process: AppProcess, url: DatabaseUrl) -> DatabaseUrl |
             value = (
                 own[chosen] if not foreign(own[chosen]) else own[chosen].partition("://")[0] + "://"
             )
-            return DatabaseUrl(value, f"/proc/{process.pid}/environ {chosen}", url.backend)
+            return DatabaseUrl(
+                without_password(value), f"/proc/{process.pid}/environ {chosen}", url.backend
+            )
     return None

@@ -17,6 +17,8 @@ import sys
 import types
 import warnings
 
+LARGEST = 2_000_000  # bytes; dense source takes 250 times its size to compile
+
 
 def judge(source: str, pyc: str) -> str:
     """Return the word for one pair."""
@@ -25,6 +27,8 @@ def judge(source: str, pyc: str) -> str:
             raw = file.read()
         with open(source, "rb") as file:
             text = file.read()
+        if len(text) > LARGEST:
+            return "unreadable"
         if raw[:4] != importlib.util.MAGIC_NUMBER:
             return "foreign"
         then = marshal.loads(raw[16:])

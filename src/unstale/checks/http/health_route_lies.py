@@ -8,14 +8,14 @@ from unstale.action import Edit
 from unstale.check import check
 from unstale.facts.health_routes import HealthRoutes, LyingRoute
 from unstale.facts.http import Health, Served
-from unstale.finding import Finding, Fresh
+from unstale.finding import Finding, Fresh, Unknown
 from unstale.layer import Layer, Severity
 
 
 @check("HTP012", "a health route says 200 when the app is not well", layer=Layer.HTTP, since="0.1")
 def health_route_lies(
     served: Served | None, routes: HealthRoutes | None
-) -> Iterator[Finding | Fresh]:
+) -> Iterator[Finding | Fresh | Unknown]:
     """A health route answers with success while its own body says that something is wrong.
 
     What it proves
@@ -37,6 +37,8 @@ def health_route_lies(
     Fix, risk and undo
     Manual: `fix` prints a diff that `git apply` takes; restart the app afterwards. Or use unstale-health.
     """
+    for url in served.mute if served else ():
+        yield Unknown(url, "no HTTP answer within 3 s", f"curl -i {url}")
     lying = routes.lying if routes else ()
     answers = served.health if served else ()
     for each in answers if served else ():

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from unstale.actions.process import Restart
 from unstale.check import check
 from unstale.facts.app_processes import AppProcesses
-from unstale.finding import Finding, Fresh
+from unstale.finding import Finding, Fresh, Unknown
 from unstale.layer import Layer
 
 
@@ -18,7 +18,7 @@ from unstale.layer import Layer
     since="0.1",
     fix=Restart,
 )
-def working_directory_is_gone(processes: AppProcesses) -> Iterator[Finding | Fresh]:
+def working_directory_is_gone(processes: AppProcesses) -> Iterator[Finding | Fresh | Unknown]:
     """A server stands in a directory that was deleted or replaced.
 
     What it proves
@@ -39,6 +39,8 @@ def working_directory_is_gone(processes: AppProcesses) -> Iterator[Finding | Fre
     Fix, risk and undo
     Restart it in the directory that has the name now. Open requests are cut; no undo.
     """
+    for unread in processes.unread:
+        yield Unknown(unread.subject, "it is another user's and may not be read", unread.look)
     for process in processes.of("server", "job"):
         if process.leader != process.pid:
             continue

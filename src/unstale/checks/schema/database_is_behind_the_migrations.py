@@ -45,7 +45,8 @@ def database_is_behind_the_migrations(
 
     Fix, risk and undo
     A verified backup, then `alembic upgrade` with the server's interpreter and environment. Undo
-    brings the backup back into the live file, and refuses when rows were written since.
+    brings the backup back into the live file, and refuses when rows were written since. Until it
+    is applied nothing is restarted: code that needs the new columns stays out.
     """
     twins = accidental(databases, contents)
     for history in histories.histories:
@@ -92,4 +93,5 @@ def _judged(
         paths=(file.path, *(each.path for each in pending)),
         explains=frozenset({file.tag}),
         touches=frozenset({file.tag}),
+        forbids_restart=not twin,
     )

@@ -44,7 +44,7 @@ def models_declare_what_the_database_lacks(
 
     Fix, risk and undo
     A person writes the revision; without migrations the ALTER TABLE is printed, and how to adopt
-    alembic.
+    alembic. Until then nothing is restarted: the code would fail where its predecessor works.
     """
     for declared in models.declared:
         files = databases.of(declared.backend)
@@ -91,6 +91,7 @@ def _judged(
         fix=None if behind else _fix(file, [line for _, line in missing], history),
         paths=(file.path,),
         touches=frozenset({file.tag}),
+        forbids_restart=not behind,
     )
 
 
