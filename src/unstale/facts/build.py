@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from unstale.detect import PRUNED
+from unstale.detect.files import PRUNED
 from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
 from unstale.facts.env_files import declarations

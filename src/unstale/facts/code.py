@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from unstale.detect import PRUNED
+from unstale.detect.files import PRUNED
 from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
 from unstale.facts.app_processes import AppProcess, AppProcesses

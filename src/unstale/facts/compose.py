@@ -22,7 +22,9 @@ class Compose(Fact):
 
     @classmethod
     def gather(cls, facts: Facts) -> Compose:
-        facts.get(Containers)  # without a container nothing is asked: Compose 1 takes half a second to answer
+        facts.get(
+            Containers
+        )  # without a container nothing is asked: Compose 1 takes half a second to answer
         host = facts.host
         for argv in (("docker", "compose"), ("docker-compose",)):
             if host.which(argv[0]) and host.run((*argv, "version")).code == 0:

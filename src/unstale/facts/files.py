@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from unstale.detect import PRUNED
+from unstale.detect.files import PRUNED
 from unstale.host import Entry, Host
 
 _WALK = tuple(each for each in PRUNED if each != "__pycache__")

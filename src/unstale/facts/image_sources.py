@@ -8,7 +8,7 @@ import tarfile
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from unstale.detect import PRUNED
+from unstale.detect.files import PRUNED
 from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
 from unstale.facts.build_context import Copied, copied

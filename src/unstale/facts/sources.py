@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-from unstale.detect import PRUNED
+from unstale.detect.files import PRUNED
 from unstale.host import Host
 
 LIMIT = 500
