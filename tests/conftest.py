@@ -85,7 +85,14 @@ class Site:
             for key, value in os.environ.items()
             if not key.startswith(("PYTHON", "npm_", "UV_", "COV"))
         }
-        return {**env, "XDG_STATE_HOME": str(self.state), "NO_COLOR": "1", "COLUMNS": "120", **self.more, **more}
+        return {
+            **env,
+            "XDG_STATE_HOME": str(self.state),
+            "NO_COLOR": "1",
+            "COLUMNS": "120",
+            **self.more,
+            **more,
+        }
 
     def run(self, argv: list[str], **more: str) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:

@@ -13,8 +13,9 @@ import pytest
 
 from unstale import codec
 from unstale.action import Action, Edit, Keep
+from unstale.actions.files import MoveToTrash
 from unstale.check import Check
-from unstale.errors import Absent, Failed, Halted, Locked, Skipped, Unavailable
+from unstale.errors import Absent, Failed, Halted, Locked, Refused, Skipped, Unavailable
 from unstale.evidence import Evidence
 from unstale.examine import examine
 from unstale.fact import Fact, Facts, Options
@@ -22,10 +23,11 @@ from unstale.finding import Finding, Fresh
 from unstale.journal import Journal, locked
 from unstale.layer import Layer, Risk, Severity, State
 from unstale.local import LocalHost
-from unstale.perform import begin, perform, undo, undoable
+from unstale.perform import begin, perform
 from unstale.plan import Plan, Step, plan
 from unstale.project import Project
 from unstale.report import Report, Reported
+from unstale.undo import undo, undoable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -288,24 +290,34 @@ def test_failed_step_is_taken_back_and_journaled(facts: Facts) -> None:
     assert [line.event for line in run.journal.lines()] == ["begin", "intent", "failed"]
 
 
-def test_done_step_is_undone_once_and_twice_changes_nothing(
-    facts: Facts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("unstale.perform.unpack", lambda packed: codec.decode(Put, packed["data"]))
+def test_done_step_is_undone_once_and_twice_changes_nothing(facts: Facts) -> None:
     target = facts.project.root / "file"
     target.write_text("before")
     run = begin(facts, "fix")
-    todo = Plan((step(Put(str(target), "after")),))
-    assert [each.state for each in perform(run, todo, facts, limit=Risk.DISRUPTIVE, say=str)] == [
-        "done"
-    ]
-    again = list(perform(run, todo, facts, limit=Risk.DISRUPTIVE, first=2, say=str))
+    todo = Plan((step(MoveToTrash((str(target),))),))
+    assert [each.state for each in perform(run, todo, facts, limit=Risk.SAFE, say=str)] == ["done"]
+    assert not target.exists()
+    again = list(perform(run, todo, facts, limit=Risk.SAFE, first=2, say=str))
     assert again[0].note == "nothing was left to do"
     assert len(undoable(run.journal, run.id)) == 1
     back = begin(facts, "undo")
     assert [each.state for each in undo(facts, back, run.id, say=str)] == ["done"]
     assert target.read_text() == "before"
     assert undoable(run.journal, run.id) == []
+
+
+def test_run_with_one_step_in_the_way_is_refused_before_anything_changes(facts: Facts) -> None:
+    first, second = (facts.project.root / name for name in ("first", "second"))
+    for each in (first, second):
+        each.write_text("before")
+    run = begin(facts, "fix")
+    todo = Plan(tuple(step(MoveToTrash((str(each),))) for each in (first, second)))
+    list(perform(run, todo, facts, limit=Risk.SAFE, say=str))
+    first.write_text("there again")
+    with pytest.raises(Refused, match="it would be overwritten"):
+        list(undo(facts, begin(facts, "undo"), run.id, say=str))
+    assert first.read_text() == "there again"
+    assert not second.exists()
 
 
 @pytest.mark.parametrize(("limit", "state"), [(Risk.SAFE, "skipped"), (Risk.DISRUPTIVE, "done")])

@@ -21,7 +21,7 @@ from unstale.journal import Journal, locked
 from unstale.layer import Layer, Risk, Severity, State
 from unstale.local import LocalHost
 from unstale.perform import Outcome
-from unstale.report import as_json
+from unstale.render.json import as_json
 
 if TYPE_CHECKING:
     from conftest import Site

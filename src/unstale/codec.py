@@ -68,7 +68,7 @@ def _decode_union(kinds: tuple[Any, ...], value: Any) -> Any:
 
 
 def _decode_container(origin: Any, arguments: tuple[Any, ...], value: Any) -> Any:
-    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:  # noqa: PLR2004
+    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:  # noqa: PLR2004 - "tuple[X, ...]"
         return tuple(decode(arguments[0], item) for item in value)
     if origin is tuple:
         return tuple(decode(kind, item) for kind, item in zip(arguments, value, strict=True))

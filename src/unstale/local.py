@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
-import stat as stat_bits
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from unstale import hands, sqlite_copy, sqlite_hands, web
+from unstale import eyes, hands, sqlite_copy, sqlite_hands, web
 from unstale.errors import Failed, Unavailable
 from unstale.host import Answer, Entry, Ident, Ran, Stat
-
-_DIR, _LINK, _FILE = stat_bits.S_IFDIR, stat_bits.S_IFLNK, stat_bits.S_IFREG
-_KINDS = {_DIR: "dir", _LINK: "link", _FILE: "file"}
-_NULL = os.makedev(1, 3)  # /dev/null reads as empty (null(4))
 
 
 class LocalHost:
@@ -39,11 +32,11 @@ class LocalHost:
         return os.sysconf("SC_CLK_TCK")
 
     def read(self, path: str, limit: int | None = None) -> bytes:
-        return _read(path, limit)
+        return eyes.read(path, limit)
 
     def stat(self, path: str, *, follow: bool = True) -> Stat | None:
         try:
-            return _stat(os.stat(path, follow_symlinks=follow))
+            return eyes.stat(os.stat(path, follow_symlinks=follow))
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -54,7 +47,7 @@ class LocalHost:
         return os.readlink(path)
 
     def walk(self, path: str, prune: tuple[str, ...] = (), depth: int = 64) -> tuple[Entry, ...]:
-        return tuple(_walk(path, "", frozenset(prune), depth))
+        return tuple(eyes.walk(path, "", frozenset(prune), depth))
 
     def which(self, program: str) -> str | None:
         return shutil.which(program)
@@ -74,7 +67,7 @@ class LocalHost:
     ) -> Ran:
         full = dict(env) if clean else {**os.environ, **dict(env)}
         try:
-            return _run(argv, cwd, full, stdin, timeout)
+            return eyes.run(argv, cwd, full, stdin, timeout)
         except subprocess.TimeoutExpired:
             raise Unavailable(
                 what=f"{Path(argv[0]).name} did not answer",
@@ -115,7 +108,7 @@ class LocalHost:
     ) -> Ran:
         self._require_changing(f"run {argv[0]}")
         try:
-            return _run(argv, cwd, {**os.environ, **dict(env)}, "", timeout)
+            return eyes.run(argv, cwd, {**os.environ, **dict(env)}, "", timeout)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Failed(
                 what=f"{Path(argv[0]).name} did not finish",
@@ -184,72 +177,3 @@ class LocalHost:
         if not self.changing:
             msg = f"a looking host was asked to {what}"
             raise TypeError(msg)
-
-
-def _run(
-    argv: tuple[str, ...], cwd: str | None, env: dict[str, str], stdin: str, timeout: float
-) -> Ran:
-    done = subprocess.run(  # noqa: S603 - the argv is ours, never a shell line
-        argv,
-        cwd=cwd,
-        env=env,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="surrogateescape",
-        timeout=timeout,
-        check=False,
-    )
-    return Ran(argv, done.returncode, done.stdout, done.stderr)
-
-
-def _read(path: str, limit: int | None) -> bytes:
-    """Read a regular file. Looked at before it is opened: to open a FIFO waits for, or wakes, a writer."""
-    seen = os.stat(path)
-    if seen.st_rdev == _NULL:
-        return b""
-    if not stat_bits.S_ISREG(seen.st_mode):
-        raise OSError(errno.EINVAL, "it is no regular file", path)
-    try:
-        with open(path, "rb", opener=_without_waiting) as file:
-            return file.read() if limit is None else file.read(limit)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from None  # read(2) names no file
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
-
-
-def _stat(seen: os.stat_result) -> Stat:
-    return Stat(
-        kind=_KINDS.get(stat_bits.S_IFMT(seen.st_mode), "other"),
-        size=seen.st_size,
-        mtime_ns=seen.st_mtime_ns,
-        ctime_ns=seen.st_ctime_ns,
-        inode=seen.st_ino,
-        device=seen.st_dev,
-        mode=stat_bits.S_IMODE(seen.st_mode),
-        uid=seen.st_uid,
-        links=seen.st_nlink,
-    )
-
-
-def _walk(top: str, inside: str, prune: frozenset[str], depth: int) -> Iterator[Entry]:
-    below: list[str] = []
-    with os.scandir(os.path.join(top, inside) if inside else top) as found:
-        for item in sorted(found, key=lambda each: each.name):
-            path = f"{inside}/{item.name}" if inside else item.name
-            seen = item.stat(follow_symlinks=False)
-            kind = _KINDS.get(stat_bits.S_IFMT(seen.st_mode), "other")
-            if kind == "dir":
-                if item.name in prune or os.path.exists(os.path.join(item.path, "pyvenv.cfg")):
-                    continue
-                below.append(path)
-            yield Entry(path, kind, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
-    for path in below if depth > 1 else ():
-        try:
-            yield from _walk(top, path, prune, depth - 1)
-        except PermissionError:
-            yield Entry(path, "closed", 0, 0, 0)

@@ -1,4 +1,4 @@
-"""Changes things: one engine for fix and undo, with a journal line before and after each effect, and proof."""
+"""Changes things: the engine of fix, with a journal line before and after each effect, and proof."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from unstale import codec
 from unstale.action import Action, Keep
 from unstale.check import by_code
-from unstale.errors import Failed, Halted, Refused, Unavailable, UnstaleError
+from unstale.errors import Halted, Unavailable, UnstaleError
 from unstale.examine import examine
 from unstale.fact import Facts
 from unstale.journal import Journal
@@ -116,7 +116,7 @@ def _do(run: Run, number: int, step: Step, facts: Facts) -> Outcome:
         inverse = action.inverse(facts, run.keep(number))
     except (Unavailable, OSError) as error:
         return Outcome(number, step, "refused", f"the pre-flight could not look: {error}")
-    run.journal.append(now(), run.id, "intent", _intent(number, step, inverse))
+    run.journal.append(now(), run.id, "intent", intent(number, step, inverse))
     try:
         action.apply(facts.host, run.keep(number))
     except (UnstaleError, OSError) as error:
@@ -151,7 +151,8 @@ def _unwound(run: Run, outcome: Outcome, inverse: Action | None, facts: Facts) -
     return replace(outcome, note=note)
 
 
-def _intent(number: int, step: Step, inverse: Action | None) -> dict[str, Any]:
+def intent(number: int, step: Step, inverse: Action | None) -> dict[str, Any]:
+    """Return the journal's words for a step that is about to be done."""
     return {
         "step": number,
         "title": step.action.title(),
@@ -159,72 +160,6 @@ def _intent(number: int, step: Step, inverse: Action | None) -> dict[str, Any]:
         "risk": step.action.risk.word,
         "inverse": inverse and pack(inverse),
     }
-
-
-def undo(facts: Facts, run: Run, target: str, *, say: Say) -> Iterator[Outcome]:
-    """Take back every undoable step of the run `target`, newest first. Raises Refused, Failed."""
-    for number, (step, inverse) in enumerate(undoable(run.journal, target), 1):
-        say(inverse.title())
-        fresh = facts.again()
-        why_not = inverse.blocked(fresh)
-        if why_not is not None:
-            raise Refused(
-                what=f"step {step} of {target} is not taken back",
-                why=why_not,
-                next="Nothing was changed.",
-            )
-        back = inverse.inverse(fresh, run.keep(number))
-        todo = Step(inverse, ())
-        run.journal.append(
-            facts.host.now(),
-            run.id,
-            "intent",
-            {**_intent(number, todo, back), "undoes": [target, step]},
-        )
-        try:
-            inverse.apply(facts.host, run.keep(number))
-        except (UnstaleError, OSError) as error:
-            run.journal.append(
-                facts.host.now(), run.id, "failed", {"step": number, "why": mask(str(error))}
-            )
-            raise Failed(
-                what=f"step {step} of {target} was not taken back",
-                why=str(error),
-                next="unstale log",
-            ) from None
-        run.journal.append(facts.host.now(), run.id, "done", {"step": number})
-        yield Outcome(number, todo, "done", undoable=back is not None)
-
-
-def undoable(journal: Journal, target: str) -> list[tuple[int, Action]]:
-    """Return (step, inverse) of what the run did and nobody took back yet, newest first."""
-    lines = journal.lines()
-    intents = {
-        line.data["step"]: line.data
-        for line in lines
-        if line.run == target and line.event == "intent"
-    }
-    done = {line.data["step"] for line in lines if line.run == target and line.event == "done"}
-    finished = {(line.run, line.data["step"]) for line in lines if line.event == "done"}
-    taken_back = {
-        line.data["undoes"][1]
-        for line in lines
-        if line.event == "intent"
-        and line.data.get("undoes", [None])[0] == target
-        and (line.run, line.data["step"]) in finished
-    }
-    steps = sorted((step for step in done - taken_back if intents[step]["inverse"]), reverse=True)
-    return [(step, unpack(intents[step]["inverse"])) for step in steps]
-
-
-def last_undoable(journal: Journal) -> str | None:
-    """Return the newest run of which something can still be taken back, undo runs excepted."""
-    runs = dict.fromkeys(
-        line.run
-        for line in journal.lines()
-        if line.event == "begin" and line.data["command"] != "undo"
-    )
-    return next((run for run in reversed(runs) if undoable(journal, run)), None)
 
 
 def pack(action: Action) -> dict[str, Any]:

@@ -5,14 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from unstale import __version__
-from unstale.evidence import Evidence
 from unstale.finding import Finding, Fresh
 from unstale.layer import Layer, Severity, State
 from unstale.project import Project
-from unstale.redact import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,90 +120,3 @@ class Report:
         if self.crashed:
             return 4
         return {State.STALE: 1, State.UNKNOWN: 3}.get(self.verdict, 0)
-
-
-def as_json(report: Report) -> dict[str, Any]:
-    """Return the report as `unstale.report/1`."""
-    project = report.project
-    return {
-        "schema": "unstale.report/1",
-        "version": __version__,
-        "made_at": _time(report.made_at),
-        "took_s": round(report.took_s, 3),
-        "verdict": report.verdict.value,
-        "project": {
-            "root": printable(str(project.root)),
-            "name": printable(project.name),
-            "parts": [{"kind": kind, "path": printable(path)} for kind, path in project.parts],
-        },
-        "layers": [
-            {
-                "layer": each.layer.value,
-                "state": each.state.value,
-                "summary": printable(each.summary),
-            }
-            for each in report.layers
-        ],
-        "findings": [_finding(report, each) for each in report.findings],
-        "unknown": [
-            {
-                "code": each.code,
-                "layer": each.layer.value,
-                "because": printable(each.because),
-                "next": printable(each.next),
-            }
-            for each in report.unknown
-        ],
-        "skipped": [{"code": each.code, "by": each.by} for each in report.skipped],
-        "silenced": [{"code": each.code, "reason": each.reason} for each in report.silenced],
-        "crashed": [
-            {"code": each.code, "layer": each.layer.value, "what": each.what, "where": each.where}
-            for each in report.crashed
-        ],
-        "counts": {
-            **{severity.value: len(report.of(severity)) for severity in Severity},
-            "unknown": len(report.unknown),
-            "checked": report.checked,
-        },
-    }
-
-
-def _finding(report: Report, reported: Reported) -> dict[str, Any]:
-    finding = reported.finding
-    action = finding.fix
-    return {
-        "id": reported.id,
-        "code": reported.code,
-        "slug": reported.slug,
-        "layer": reported.layer.value,
-        "severity": finding.severity.value,
-        "proven": finding.proven,
-        "title": reported.title,
-        "subject": printable(finding.subject),
-        "because": printable(finding.because),
-        "want": _evidence(finding.want),
-        "have": _evidence(finding.have),
-        "root": reported.root,
-        "pids": list(finding.pids),
-        "paths": [printable(report.project.relative(path)) for path in finding.paths],
-        "ports": list(finding.ports),
-        "fix": action
-        and {
-            "action": printable(action.title()),
-            "risk": action.risk.word,
-            "undoable": action.undoable,
-            "preview": [printable(line) for line in action.preview()],
-        },
-    }
-
-
-def _evidence(evidence: Evidence) -> dict[str, str]:
-    return {
-        "value": printable(evidence.value),
-        "source": printable(evidence.source),
-        "seen_at": _time(evidence.seen_at),
-    }
-
-
-def _time(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

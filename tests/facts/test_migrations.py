@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from unstale.facts.database_urls import foreign, relative, sqlite_file
-from unstale.facts.migrations import _revision
+from unstale.facts.revision import revision_of
 
 
 @pytest.mark.parametrize(
@@ -18,18 +18,18 @@ from unstale.facts.migrations import _revision
     ],
 )
 def test_parents_in_every_spelling(source: str, down: tuple[str, ...]) -> None:
-    found = _revision("b.py", source.encode())
+    found = revision_of("b.py", source.encode())
     assert found is not None
     assert (found.id, found.down) == ("b", down)
 
 
 def test_module_without_a_revision_is_no_script() -> None:
-    assert _revision("helpers.py", b"def upgrade(): ...\n") is None
+    assert revision_of("helpers.py", b"def upgrade(): ...\n") is None
 
 
 def test_computed_revision_is_not_guessed() -> None:
     with pytest.raises(ValueError, match="malformed"):
-        _revision("b.py", b"revision = make()\n")
+        revision_of("b.py", b"revision = make()\n")
 
 
 @pytest.mark.parametrize(

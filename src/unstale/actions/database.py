@@ -11,6 +11,7 @@ from unstale.action import Action, Keep
 from unstale.actions.restore_database import RestoreDatabase
 from unstale.errors import Failed
 from unstale.facts.env_files import secrets
+from unstale.facts.environ import environ_of
 from unstale.facts.sqlite import DatabaseFile, Databases
 from unstale.facts.sqlite_content import DatabaseContents
 from unstale.facts.sqlite_locks import DatabaseLocks
@@ -77,18 +78,18 @@ class RunMigrations(Action):
             f"{keep.state}/after.json", b"not noted"
         )  # from here on the step may have changed the file
         place = Path(self.config)
+        environment = environ_of(host, self.pid) if self.pid else {}
         try:
             done = host.act(
                 (self.python, "-m", "alembic", "-c", place.name, "upgrade", self._target()),
                 cwd=str(place.parent),
-                env=_environment(host, self.pid),
+                env=tuple(environment.items()),
             )
         finally:
             _note(host, self.path, f"{keep.state}/after.json")
         if done.code != 0:
             said = done.err.strip() or done.out.strip() or f"exit {done.code}"
-            environ = (value for _, value in _environment(host, self.pid))
-            values = secrets(host, environ, f"{place.parent}/.env")
+            values = secrets(host, environment.values(), f"{place.parent}/.env")
             raise Failed(
                 what="alembic upgrade failed",
                 why=hide(said.splitlines()[-1], values),
@@ -97,17 +98,6 @@ class RunMigrations(Action):
 
     def _target(self) -> str:
         return "head" if len(self.heads) == 1 else "heads"
-
-
-def _environment(host: Host, pid: int | None) -> tuple[tuple[str, str], ...]:
-    if pid is None:
-        return ()
-    raw = host.read(f"/proc/{pid}/environ").decode("utf-8", "surrogateescape")
-    return tuple(
-        (key, value)
-        for key, found, value in (item.partition("=") for item in raw.split("\0"))
-        if found
-    )
 
 
 def _note(host: Host, path: str, target: str) -> None:

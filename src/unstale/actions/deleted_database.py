@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from unstale.action import Action, Keep
-from unstale.actions.process import Start, end, family, launch, startable, unit_of, why_not_restart
-from unstale.errors import Failed, Halted
+from unstale.actions.lifecycle import Start, act, end, family, launch, owned, startable
+from unstale.actions.process import why_not_restart
+from unstale.errors import Halted
 from unstale.facts.sqlite import Databases
 from unstale.facts.sqlite_open import Leader, filled_tables
 from unstale.host import Host, Ident
@@ -67,7 +68,7 @@ class SaveAndRestart(Action):
             _save(
                 host, held, f"{keep.state}/before"
             )  # a full disk must show while the server still has it
-            starts: list[Start | str] = []
+            starts: list[Start | tuple[str, ...]] = []
             try:
                 for each in self.leaders:
                     starts += [_stop(host, each, str(keep.state))]  # kept when the next one fails
@@ -96,32 +97,22 @@ def _save(host: Host, held: tuple[str, ...], place: str) -> str:
     return f"{place}/merged.db"
 
 
-def _stop(host: Host, leader: Leader, logs: str) -> Start | str:
-    """Stop it; return what starts it again: a unit's name, or argv and all."""
-    unit = unit_of(host, leader.pid)
-    if unit is not None:
-        _systemctl(host, "stop", unit)
-        return unit
+def _stop(host: Host, leader: Leader, logs: str) -> Start | tuple[str, ...]:
+    """Stop it; return what starts it again: its owner's command, or argv and all."""
+    owner = owned(host, leader.pid)
+    if owner is not None:
+        act(host, owner, "stop")
+        return owner
     start = startable(host, leader.pid, logs)
     end(host, family(host, Ident(leader.pid, leader.ticks)))
     return start
 
 
-def _start(host: Host, start: Start | str) -> None:
-    if isinstance(start, str):
-        _systemctl(host, "start", start)
-    else:
+def _start(host: Host, start: Start | tuple[str, ...]) -> None:
+    if isinstance(start, Start):
         launch(host, start)
-
-
-def _systemctl(host: Host, verb: str, unit: str) -> None:
-    done = host.act(("systemctl", verb, unit))
-    if done.code != 0:
-        raise Failed(
-            what=f"systemd did not {verb} {unit}",
-            why=done.err.strip(),
-            next=f"systemctl status {unit}",
-        )
+    else:
+        act(host, start, "start")
 
 
 def _put_back(host: Host, merged: str, path: str, like: str, keep: Keep) -> None:

@@ -18,7 +18,8 @@ from unstale.fact import Facts, Options, RecordedFacts
 from unstale.local import LocalHost
 from unstale.project import Project
 from unstale.render import text
-from unstale.report import Report, as_json
+from unstale.render.json import as_json
+from unstale.report import Report
 from unstale.settings import require_address
 
 

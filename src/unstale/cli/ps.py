@@ -12,7 +12,8 @@ import click
 from unstale.cli.options import facts_for
 from unstale.errors import Unavailable
 from unstale.fact import Facts
-from unstale.facts.app_processes import AppProcess, AppProcesses
+from unstale.facts.app_process import AppProcess
+from unstale.facts.app_processes import AppProcesses
 from unstale.facts.code import LoadedCode
 from unstale.facts.history import History
 from unstale.redact import printable

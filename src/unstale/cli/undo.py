@@ -15,8 +15,9 @@ from unstale.errors import UsageError
 from unstale.examine import examine
 from unstale.fact import Facts
 from unstale.journal import Journal, locked
-from unstale.perform import Outcome, begin, last_undoable, undo, undoable
+from unstale.perform import Outcome, begin
 from unstale.redact import printable
+from unstale.undo import last_undoable, undo, undoable
 
 
 @click.command()

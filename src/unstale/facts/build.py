@@ -12,7 +12,8 @@ from pathlib import Path
 from unstale.detect.files import PRUNED
 from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
-from unstale.facts.env_files import declarations
+from unstale.facts.baked_values import unbaked
+from unstale.facts.files import text_of
 from unstale.facts.history import History
 from unstale.facts.http import Page, Served
 from unstale.host import Entry, Host
@@ -25,9 +26,6 @@ _NO_INPUT = re.compile(
 _INPUT = re.compile(
     r"(^|/)(src|public|app|pages|components|lib|styles)/|^index\.html$|^(vite|next|svelte|astro|tailwind|postcss)\.config\.\w+$"
 )
-_ENV_NAMES = (".env", ".env.local", ".env.production", ".env.production.local")
-_ENV_KEY = re.compile(r"import\.meta\.env\.(VITE_\w+)|process\.env\.(NEXT_PUBLIC_\w+)")
-_SHORTEST_VALUE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ def _build(
     built_at = datetime.fromtimestamp(seen.mtime_ns / 1e9, UTC)
     digest = hashlib.sha256(host.read(f"{dist}/index.html")).hexdigest()
     inputs, closed = _inputs(host, frontend)
-    unbaked, env_file = _unbaked(host, frontend, inputs, seen.mtime_ns)
+    missing, env_file = unbaked(host, frontend, inputs, seen.mtime_ns)
     mine = [page for page in pages if page.digest == digest or _holds(host, dist, page)]
     others = [page for page in pages if page not in mine]
     if closed and mine:
@@ -122,7 +120,7 @@ def _build(
         digest=digest,
         newer=tuple(_newer(host, str(frontend.path), inputs, seen.mtime_ns, history)),
         served_by=tuple(page.url for page in mine),
-        unbaked=unbaked,
+        unbaked=missing,
         env_file=env_file,
         elsewhere=tuple(
             (page.url, place) for page in others if (place := _place(facts, page, dist))
@@ -158,59 +156,11 @@ def _newer(
             continue
         path = f"{root}/{each.path}"
         then = history.content(path, moment)
-        if then is not None and then != _text(host, path):
+        if then is not None and then != text_of(host, path):
             found.append(Newer(each.path, proven=True))
         elif then is None and each.mtime_ns > built_ns:
             found.append(Newer(each.path, proven=False))
     return found
-
-
-def _unbaked(
-    host: Host, frontend: Frontend, inputs: list[Entry], built_ns: int
-) -> tuple[tuple[str, ...], str]:
-    """Return keys that the sources use and whose value, written after the build, is not in it; Vite's file order."""
-    values: dict[str, tuple[str, str]] = {}
-    changed = set()
-    for name in _ENV_NAMES:
-        path = f"{frontend.path}/{name}"
-        seen = host.stat(path)
-        if seen is None:
-            continue
-        text = host.read(path).decode("utf-8", "replace")
-        for key, value in declarations(text).items():
-            values[key] = (value or "", path)
-        if min(seen.mtime_ns, seen.ctime_ns) > built_ns:
-            changed.add(path)
-    used = _used_keys(host, frontend, inputs)
-    suspects = {
-        key: path
-        for key, (value, path) in values.items()
-        if key in used and path in changed and len(value) >= _SHORTEST_VALUE and "$" not in value
-    }
-    if not suspects:
-        return (), ""
-    bundle = _bundle(host, str(frontend.dist))
-    missing = tuple(key for key in suspects if values[key][0] not in bundle)
-    return missing, suspects[missing[0]] if missing else ""
-
-
-def _used_keys(host: Host, frontend: Frontend, inputs: list[Entry]) -> set[str]:
-    found: set[str] = set()
-    for each in inputs:
-        if each.path.endswith((".ts", ".tsx", ".js", ".jsx", ".vue", ".svelte", ".html", ".mjs")):
-            text = _text(host, f"{frontend.path}/{each.path}")
-            found |= {first or second for first, second in _ENV_KEY.findall(text)}
-            found |= set(re.findall(r"%(VITE_\w+)%", text))
-    return found
-
-
-def _bundle(host: Host, dist: str) -> str:
-    texts = [
-        _text(host, f"{dist}/{each.path}")
-        for each in host.walk(dist)
-        if each.kind == "file" and each.path.endswith((".js", ".mjs", ".html", ".css"))
-    ]
-    return "\n".join(texts)
 
 
 def _holds(host: Host, dist: str, page: Page) -> bool:
@@ -228,10 +178,4 @@ def _place(facts: Facts, page: Page, dist: str) -> str:
             with suppress(OSError):
                 if hashlib.sha256(facts.host.read(str(path))).hexdigest() == page.digest:
                     return str(Path(path).parent)
-    return ""
-
-
-def _text(host: Host, path: str) -> str:
-    with suppress(OSError):
-        return host.read(path).decode("utf-8", "replace")
     return ""

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import ast
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from unstale.detect.files import PRUNED
-from unstale.errors import Absent, Unavailable
+from unstale.errors import Absent
 from unstale.fact import Fact, Facts
-from unstale.facts.app_processes import AppProcess, AppProcesses
+from unstale.facts.app_process import AppProcess
+from unstale.facts.app_processes import AppProcesses
 from unstale.facts.compiled import LARGEST, MARGIN, compared, header_of, interpreter, loaded_pyc
+from unstale.facts.files import text_of
 from unstale.facts.history import History
-from unstale.facts.imports import reachable
-from unstale.host import Entry, Host
-
-_NOT_LOADED = frozenset(
-    {"tests", "test", "migrations", "versions", "docs", "scripts", "node_modules", "examples"}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A source file: `path` is absolute."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    ctime_ns: int
+from unstale.facts.importable import Source, importable, sources
+from unstale.host import Host
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +55,11 @@ class LoadedCode(Fact):
             raise Absent(
                 what="no server", why="no server of this project runs", next="Start the app."
             )
-        sources, closed = _sources(facts.host, facts.project.root)
+        found, closed = sources(facts.host, facts.project.root)
         history = History(facts.host, facts.project.root)
         loaded, files = [], set[str]()
         for process in processes:
-            mine = _importable(facts, process, sources, closed)
+            mine = importable(facts, process, found, closed)
             files |= {each.path for each in mine}
             loaded.append(_judge(facts.host, process, mine, history))
         return cls(seen_at=facts.host.now(), processes=tuple(loaded), files=tuple(sorted(files)))
@@ -82,86 +67,6 @@ class LoadedCode(Fact):
     def of(self, pid: int) -> Loaded | None:
         """Return what is known of one process."""
         return next((each for each in self.processes if each.pid == pid), None)
-
-
-def _sources(host: Host, root: Path) -> tuple[tuple[Source, ...], frozenset[str]]:
-    """Return the Python files, and the directories that may not be read."""
-    entries = host.walk(str(root), (*PRUNED, "dist"))
-    sources = tuple(
-        _source(root, entry)
-        for entry in entries
-        if entry.kind == "file" and entry.path.endswith(".py")
-    )
-    return sources, frozenset(entry.path for entry in entries if entry.kind == "closed")
-
-
-def _source(root: Path, entry: Entry) -> Source:
-    return Source(f"{root}/{entry.path}", entry.size, entry.mtime_ns, entry.ctime_ns)
-
-
-def _importable(
-    facts: Facts, process: AppProcess, sources: tuple[Source, ...], closed: frozenset[str]
-) -> tuple[Source, ...]:
-    """Return what the entry point reaches; without a known entry, all but tests and the like.
-
-    Raises Unavailable where it reaches a directory that may not be read.
-    """
-    root = str(facts.project.root)
-    base = str(process.backend or facts.project.root)
-    inside = {each.path[len(root) + 1 :]: each for each in sources}
-    roots = tuple(
-        dict.fromkeys(
-            "" if place == root else place[len(root) + 1 :]
-            for place in (process.cwd, base, f"{base}/src")
-            if place == root or place.startswith(f"{root}/")
-        )
-    )
-    module = (process.app or "").partition(":")[0].replace(".", "/")
-    for place in roots:
-        for name in (f"{module}.py", f"{module}/__init__.py"):
-            entry = f"{place}/{name}".lstrip("/")
-            if module and entry in inside and not _named_by_settings(facts, process):
-                names = reachable(
-                    entry,
-                    frozenset(inside),
-                    roots,
-                    lambda path: _text(facts.host, f"{root}/{path}"),
-                    closed,
-                )
-                _require_open(root, process, sorted(names & closed))
-                return tuple(inside[name] for name in sorted(names))
-        above = {f"{place}/{each}".lstrip("/") for each in _above(module)}
-        _require_open(root, process, sorted(closed & above))
-    below = base[len(root) :].strip("/")
-    return tuple(
-        each
-        for name, each in inside.items()
-        if (not below or name.startswith(f"{below}/"))
-        and not _NOT_LOADED & set(Path(name).parts[:-1])
-        and not Path(name).name.startswith(("test_", "conftest"))
-    )
-
-
-def _named_by_settings(facts: Facts, process: AppProcess) -> bool:
-    """Return whether Django imports the app's modules: by their names in settings, not by import statements."""
-    backends = facts.project.backends
-    return process.program == "runserver" or any(
-        each.kind == "django" and each.path == process.backend for each in backends
-    )
-
-
-def _above(module: str) -> list[str]:
-    parts = module.split("/")[:-1]
-    return ["/".join(parts[:at]) for at in range(1, len(parts) + 1)]
-
-
-def _require_open(root: str, process: AppProcess, closed: list[str]) -> None:
-    if closed:
-        raise Unavailable(
-            what=f"cannot read {root}/{closed[0]}",
-            why=f"permission denied, and {process.subject} imports from it",
-            next="Run as a user who may read it.",
-        )
 
 
 def _judge(host: Host, process: AppProcess, mine: tuple[Source, ...], history: History) -> Loaded:
@@ -185,7 +90,7 @@ def _drift(host: Host, process: AppProcess, source: Source, history: History) ->
     if header == (source.mtime_ns // 10**9 & 0xFFFFFFFF, source.size & 0xFFFFFFFF):
         return None
     then = history.content(source.path, process.started_at)
-    now = _text(host, source.path)
+    now = text_of(host, source.path)
     if then is not None:
         if _same_code(then, now):
             return None
@@ -215,9 +120,3 @@ def _same_code(then: str, now: str) -> bool:
         return ast.dump(ast.parse(then)) == ast.dump(ast.parse(now))
     except (SyntaxError, ValueError):
         return False
-
-
-def _text(host: Host, path: str) -> str:
-    with suppress(OSError):
-        return host.read(path).decode("utf-8", "replace")
-    return ""

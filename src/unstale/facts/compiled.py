@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from unstale.errors import Unavailable
-from unstale.facts.app_processes import AppProcess
+from unstale.facts.app_process import AppProcess
 from unstale.host import Host
 
 MARGIN = 2.0

@@ -14,8 +14,10 @@ from dotenv.parser import parse_stream
 
 from unstale.errors import Absent
 from unstale.fact import Fact, Facts
-from unstale.facts.app_processes import AppProcess, AppProcesses
+from unstale.facts.app_process import AppProcess
+from unstale.facts.app_processes import AppProcesses
 from unstale.facts.compiled import MARGIN
+from unstale.facts.environ import environ_of
 from unstale.facts.sources import setting_up
 from unstale.host import Host
 from unstale.layer import Layer
@@ -95,10 +97,9 @@ def _read(facts: Facts, project: Project, process: AppProcess) -> Read | None:
     path = backend.env_files[0]
     declared = declarations(facts.host.read(str(path)).decode("utf-8", "replace"))
     try:
-        raw = facts.host.read(f"/proc/{process.pid}/environ").decode("utf-8", "surrogateescape")
+        environ = environ_of(facts.host, process.pid)
     except (FileNotFoundError, ProcessLookupError):
         return None  # it ended meanwhile
-    environ = dict(item.partition("=")[::2] for item in raw.split("\0") if "=" in item)
     keys = [key for key, value in declared.items() if value is not None and "$" not in value]
     return Read(
         pid=process.pid,

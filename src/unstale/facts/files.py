@@ -1,7 +1,8 @@
-"""A back end's files by path, from one walk that keeps its bytecode."""
+"""A back end's files by path, from one walk that keeps its bytecode; and a file's text."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from unstale.detect.files import PRUNED
@@ -29,3 +30,10 @@ def compiled_tree(host: Host, root: str) -> Tree:
         directories=frozenset(each.path for each in entries if each.kind == "dir"),
         others=frozenset(each.path for each in entries if each.kind not in ("file", "dir")),
     )
+
+
+def text_of(host: Host, path: str) -> str:
+    """Return the file's text, "" where it cannot be read: for a look that others prove."""
+    with suppress(OSError):
+        return host.read(path).decode("utf-8", "replace")
+    return ""

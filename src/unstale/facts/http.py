@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
-from unstale.facts.app_processes import AppProcess, AppProcesses
-from unstale.facts.sources import setting_up
+from unstale.facts.app_process import AppProcess
+from unstale.facts.app_processes import AppProcesses
+from unstale.facts.health import Health, contradiction, health_routes
 from unstale.host import Answer
 from unstale.layer import Layer
 
-_BAD = re.compile(r"(?i)^(unhealthy|outdated|error|fail(ed|ing|ure)?|down|degraded|critical)$")
 _ASSET = re.compile(r"""(?:src|href)=["']([^"']*?/?[\w.-]+[-.][\w-]{6,}\.(?:js|mjs|css))["']""")
-_ROUTE = re.compile(
-    r"""@\w+\.(?:get|route|api_route)\(\s*["']([^"'{}<>]*(?:health|ready|alive)[^"'{}<>]*)["']"""
-)
-_PREFIX = re.compile(r"""APIRouter\([^)]*prefix\s*=\s*["']([^"']*)["']""")
-_KNOWN = ("/health", "/health/db", "/healthz", "/ready")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +36,6 @@ class Page:
     digest: str
     assets: tuple[str, ...]
     reloading: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """A health route's answer: `says` is what its body claims against its own 2xx status, or "" when they agree."""
-
-    url: str
-    pid: int
-    status: int
-    says: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +57,7 @@ class Served(Fact):
                 why="no server of this project answers",
                 next="Start the app, or add --url.",
             )
-        routes = _routes(facts)
+        routes = health_routes(facts)
         with ThreadPoolExecutor(8, thread_name_prefix="http") as pool:
             asked = pool.map(lambda target: _look(facts, target, routes), targets)
             looks = tuple(each for each in asked if not each.starting)
@@ -151,7 +134,7 @@ def _look(facts: Facts, target: tuple[str, int, bool], routes: tuple[str, ...]) 
         if told is None:
             return _Look(url, pid, page, tuple(health), f"{url}{route}", reloading)
         if told.status != 404:  # noqa: PLR2004 - no such route
-            health.append(Health(f"{url}{route}", pid, told.status, _contradiction(told)))
+            health.append(Health(f"{url}{route}", pid, told.status, contradiction(told)))
     return _Look(url, pid, page, tuple(health))
 
 
@@ -182,34 +165,3 @@ def _page(answer: Answer, url: str, pid: int, *, reloading: bool) -> Page:
         assets=tuple(dict.fromkeys(_ASSET.findall(text))),
         reloading=reloading or "/@vite/client" in text,
     )
-
-
-def _contradiction(answer: Answer) -> str:
-    """Return what a 2xx body says against its status; only the deciding words, never the body."""
-    if not 200 <= answer.status < 300:  # noqa: PLR2004 - RFC 9110, 15.3
-        return ""
-    with suppress(ValueError):
-        body: Any = json.loads(answer.body)
-        pair = isinstance(body, list) and len(body) == 2  # noqa: PLR2004 - what `return {...}, 500` becomes
-        if pair and isinstance(body[0], dict) and isinstance(body[1], int) and body[1] >= 400:  # noqa: PLR2004 - RFC 9110, 15.5
-            return f"a JSON array whose second element is {body[1]}"
-        if isinstance(body, dict):
-            for key in ("status", "state", "health", "healthy", "ok", "database"):
-                value = body.get(key)
-                if value is False and key in ("healthy", "ok"):
-                    return f"{key}: false"
-                if isinstance(value, str) and _BAD.match(value):
-                    return f"{key}: {value}"
-    return ""
-
-
-def _routes(facts: Facts) -> tuple[str, ...]:
-    """Return the known health routes and those that the back end's source names."""
-    found = dict.fromkeys(_KNOWN)
-    for backend in facts.project.backends:
-        for _, text in setting_up(facts.host, str(backend.path)):
-            prefixes = _PREFIX.findall(text) or [""]
-            found |= dict.fromkeys(
-                prefix + path for prefix in prefixes for path in _ROUTE.findall(text)
-            )
-    return tuple(path for path in found if path.startswith("/"))[:12]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unstale.fact import Fact, Facts
-from unstale.facts.app_processes import AppProcess, AppProcesses
+from unstale.facts.app_process import AppProcess
+from unstale.facts.app_processes import AppProcesses
 from unstale.host import Host
 from unstale.layer import Layer
 

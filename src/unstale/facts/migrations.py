@@ -1,17 +1,14 @@
-"""The project's alembic revisions, read from the scripts' syntax alone: no env.py is run.
-
-A script's names: https://alembic.sqlalchemy.org/en/latest/tutorial.html#create-a-migration-script.
-"""
+"""The project's alembic histories, read from the scripts' syntax alone: no env.py is run."""
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
+from unstale.facts.revision import Revision, revision_of
 from unstale.facts.runtime import runtime
 from unstale.layer import Layer
 
@@ -20,18 +17,6 @@ if TYPE_CHECKING:
 
     from unstale.host import Host
     from unstale.project import Migrations, Project
-
-_NAMES = ("revision", "down_revision", "depends_on", "branch_labels")
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """One script: `down` are its parents, several for a merge, none for a base."""
-
-    id: str
-    down: tuple[str, ...]
-    path: str
-    depends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +105,7 @@ def _history(facts: Facts, each: Migrations) -> History:
     unread: list[str] = []
     for path in _scripts(facts.host, each):
         try:
-            revision = _revision(path, facts.host.read(path))
+            revision = revision_of(path, facts.host.read(path))
         except (SyntaxError, ValueError):
             unread.append(path)
         else:
@@ -160,44 +145,3 @@ def _scripts(host: Host, each: Migrations) -> Iterator[str]:
         yield from (
             f"{place}/{name}" for name in names if name.endswith(".py") and name != "__init__.py"
         )
-
-
-def _revision(path: str, source: bytes) -> Revision | None:
-    """Return the script's revision, None without one. Raises SyntaxError, ValueError."""
-    said = dict(_assigned(ast.parse(source)))
-    if "revision" not in said:
-        return None
-    values = {name: ast.literal_eval(value) for name, value in said.items()}
-    return Revision(
-        str(values["revision"]),
-        _names(values.get("down_revision")),
-        path,
-        _names(values.get("depends_on")),
-    )
-
-
-def _assigned(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    for node in module.body:
-        targets = (
-            node.targets
-            if isinstance(node, ast.Assign)
-            else [node.target]
-            if isinstance(node, ast.AnnAssign)
-            else []
-        )
-        for target in targets:
-            value = getattr(node, "value", None)
-            if isinstance(target, ast.Name) and target.id in _NAMES and isinstance(value, ast.expr):
-                yield target.id, value
-
-
-def _names(value: object) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    return (
-        (value,)
-        if isinstance(value, str)
-        else tuple(map(str, value))
-        if isinstance(value, tuple | list)
-        else ()
-    )

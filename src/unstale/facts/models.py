@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
 from unstale.facts.env_files import secrets
+from unstale.facts.environ import environ_of
 from unstale.facts.runtime import Runtime, runtime
 from unstale.facts.sqlite import Databases
 from unstale.layer import Layer
 from unstale.redact import hide
 
 if TYPE_CHECKING:
-    from unstale.host import Host
     from unstale.project import Backend
 
 _GUARD = Path(__file__).parent.parent / "guard" / "import_guard.py"
@@ -106,9 +106,9 @@ def _declared(facts: Facts, backend: Backend, running: Runtime) -> Declared:
     answer = _answer(facts, backend, running)
     # a schema is an attached database; and SQLAlchemy's own catalogues (pg_catalog, sys) have one
     tables = tuple(_table(each) for each in answer["tables"] if each.get("schema") is None)
-    environ = (value for _, value in _environment(facts.host, running.pid))
+    environ = environ_of(facts.host, running.pid) if running.pid else {}
     files = map(str, backend.env_files)
-    values = secrets(facts.host, environ, *files, f"{running.cwd}/.env")
+    values = secrets(facts.host, environ.values(), *files, f"{running.cwd}/.env")
     failed = hide("; ".join(str(each["error"]) for each in answer["failed"]), values)
     if failed and not tables:
         raise Unavailable(
@@ -127,10 +127,11 @@ def _answer(facts: Facts, backend: Backend, running: Runtime) -> dict[str, Any]:
         "allow_import_without_barrier": facts.options.allow_import,
         "seconds": _SECONDS,
     }
+    environment = environ_of(facts.host, running.pid) if running.pid else {}
     done = facts.host.run(
         (running.python, "-B", "-E", "-S", str(_GUARD)),
         cwd=running.cwd,
-        env=_environment(facts.host, running.pid),
+        env=tuple(environment.items()),
         clean=running.pid is not None,
         stdin=json.dumps(asked),
         timeout=_SECONDS + 5,
@@ -151,14 +152,6 @@ def _answer(facts: Facts, backend: Backend, running: Runtime) -> dict[str, Any]:
             next="unstale check --allow-import",
         )
     return dict(answer)
-
-
-def _environment(host: Host, pid: int | None) -> tuple[tuple[str, str], ...]:
-    if pid is None:
-        return ()
-    raw = host.read(f"/proc/{pid}/environ").decode("utf-8", "surrogateescape")
-    pairs = (item.partition("=") for item in raw.split("\0"))
-    return tuple((key, value) for key, found, value in pairs if found)
 
 
 def _table(each: dict[str, Any]) -> ModelTable:

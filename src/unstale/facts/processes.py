@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from unstale.errors import Unavailable
 from unstale.fact import Fact, Facts
+from unstale.facts.files import text_of
 from unstale.host import Host
 from unstale.redact import mask_words
 
@@ -112,7 +113,7 @@ def _process(  # noqa: PLR0917 - what one look needs
         cwd=cwd,
         cwd_gone=gone,
         exe=_link(host, f"/proc/{pid}/exe"),
-        cgroup=_text(host, f"/proc/{pid}/cgroup").strip().rpartition("\n")[2],
+        cgroup=text_of(host, f"/proc/{pid}/cgroup").strip().rpartition("\n")[2],
         confined=_link(host, f"/proc/{pid}/ns/pid") not in (own, ""),
     )
 
@@ -138,12 +139,6 @@ def _place(host: Host, path: str) -> tuple[str, bool]:
 def _link(host: Host, path: str) -> str:
     with suppress(OSError):
         return host.readlink(path)
-    return ""
-
-
-def _text(host: Host, path: str) -> str:
-    with suppress(OSError):
-        return host.read(path).decode("utf-8", "replace")
     return ""
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from unstale.fact import Facts
-    from unstale.facts.app_processes import AppProcess
+    from unstale.facts.app_process import AppProcess
     from unstale.facts.processes import Held, ProcessTable
     from unstale.host import Host
     from unstale.project import Project

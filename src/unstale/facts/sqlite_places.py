@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unstale.facts.database_urls import URL_KEY, foreign, relative, sqlite_file
+from unstale.facts.environ import environ_of
 from unstale.project import DatabaseUrl
 from unstale.redact import without_password
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from unstale.fact import Facts
-    from unstale.facts.app_processes import AppProcess
+    from unstale.facts.app_process import AppProcess
     from unstale.host import Host
 
 
@@ -104,25 +105,13 @@ def _place(
 def _own_url(host: Host, process: AppProcess, url: DatabaseUrl) -> DatabaseUrl | None:
     """Return what the process's own environment says: it beats a dotenv file and a default."""
     with suppress(OSError):
-        pairs = host.read(f"/proc/{process.pid}/environ").decode("utf-8", "replace").split("\0")
-        own = {
-            key: value
-            for key, _, value in (pair.partition("=") for pair in pairs)
-            if URL_KEY.fullmatch(key)
-        }
+        environ = environ_of(host, process.pid)
         key = url.source.rpartition(" ")[2]
-        chosen = (
-            key
-            if key in own
-            else next(iter(sorted(own)), None)
-            if url.source.endswith(".py")
-            else None
-        )
-        if chosen is not None:
-            value = (
-                own[chosen] if not foreign(own[chosen]) else own[chosen].partition("://")[0] + "://"
-            )
-            return DatabaseUrl(
-                without_password(value), f"/proc/{process.pid}/environ {chosen}", url.backend
-            )
+        named = sorted(each for each in environ if URL_KEY.fullmatch(each))
+        if key not in named:
+            key = named[0] if named and url.source.endswith(".py") else ""
+        if key:
+            value, source = environ[key], f"/proc/{process.pid}/environ {key}"
+            bare = f"{value.partition('://')[0]}://" if foreign(value) else without_password(value)
+            return DatabaseUrl(bare, source, url.backend)
     return None

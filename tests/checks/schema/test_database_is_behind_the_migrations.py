@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from unstale.check import by_code
-from unstale.facts.migrations import History, Revision
+from unstale.facts.migrations import History
+from unstale.facts.revision import Revision
 from unstale.finding import Finding, Fresh, Unknown
 
 

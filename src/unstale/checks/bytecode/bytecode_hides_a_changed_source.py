@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from unstale.actions.files import MoveToTrash
-from unstale.actions.process import Restart
+from unstale.actions.process import restarting
 from unstale.check import check
 from unstale.facts.app_processes import AppProcesses
 from unstale.facts.bytecode import Bytecode, Compiled
@@ -82,14 +82,13 @@ def _servers(
     for process in processes.loading_code():
         loaded = code.of(process.pid)
         bad = [each for each in hidden if loaded is not None and each.source in loaded.files]
-        leader = next((each for each in processes.processes if each.pid == process.leader), process)
         if bad and process.role != "orphan":
             yield Finding(
                 process.subject,
                 f"it loads {Path(bad[0].source).name} from that bytecode",
                 want=bytecode.shows("the code that the source compiles to", bad[0].source),
                 have=bytecode.shows("other code", bad[0].pyc),
-                fix=Restart(leader.pid, leader.ticks, leader.command),
+                fix=restarting(processes, process),
                 pids=(process.pid,),
                 touches=frozenset({f"bytecode:{bad[0].source}"}),
             )

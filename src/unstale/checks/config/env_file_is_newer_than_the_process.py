@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from unstale.actions.process import Restart
+from unstale.actions.process import Restart, restarting
 from unstale.check import check
 from unstale.facts.app_processes import AppProcesses
 from unstale.facts.env_files import EnvFiles
@@ -46,7 +46,6 @@ def env_file_is_newer_than_the_process(
     """
     for read in files.reads:
         process = next(each for each in processes.processes if each.pid == read.pid)
-        leader = next((each for each in processes.processes if each.pid == process.leader), process)
         name = Path(read.path).name
         have = processes.shows(
             f"started {process.started_at:%Y-%m-%d %H:%M:%S} UTC", f"ps -o lstart= -p {read.pid}"
@@ -62,9 +61,7 @@ def env_file_is_newer_than_the_process(
                 f"written {read.changed_at:%Y-%m-%d %H:%M:%S} UTC", f"stat -c %y {read.path}"
             ),
             have=have,
-            fix=Restart(leader.pid, leader.ticks, leader.command)
-            if process.role != "orphan"
-            else None,
+            fix=restarting(processes, process),
             proven=False,
             pids=(read.pid,),
             paths=(read.path,),

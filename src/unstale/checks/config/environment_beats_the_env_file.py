@@ -7,7 +7,8 @@ from pathlib import Path
 
 from unstale.action import Edit
 from unstale.check import check
-from unstale.facts.app_processes import AppProcess, AppProcesses
+from unstale.facts.app_process import AppProcess
+from unstale.facts.app_processes import AppProcesses
 from unstale.facts.env_files import EnvFiles
 from unstale.finding import Finding, Fresh
 from unstale.layer import Layer

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from unstale.actions.process import Restart
+from unstale.actions.process import Restart, restarting
 from unstale.check import check
 from unstale.evidence import Evidence
-from unstale.facts.app_processes import AppProcess, AppProcesses
+from unstale.facts.app_process import AppProcess
+from unstale.facts.app_processes import AppProcesses
 from unstale.facts.distributions import Distribution
 from unstale.facts.environment import Environments
 from unstale.facts.libraries import ReplacedLibraries
@@ -93,14 +94,13 @@ def _finding(
     *,
     proven: bool,
 ) -> Finding:
-    leader = next((one for one in processes.processes if one.pid == process.leader), process)
-    restart = Restart(leader.pid, leader.ticks, leader.command)
+    leader = processes.leader_of(process)
     return Finding(
         process.subject,
         because,
         want=want,
         have=have,
-        fix=restart if process.role != "orphan" else None,
+        fix=restarting(processes, process),
         proven=proven,
         pids=(process.pid,),
         ports=leader.ports,

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from unstale.actions.process import End
 from unstale.check import check
-from unstale.facts.app_processes import AppProcess, AppProcesses
+from unstale.facts.app_process import AppProcess
+from unstale.facts.app_processes import AppProcesses
 from unstale.finding import Finding, Fresh
 from unstale.layer import Layer
 

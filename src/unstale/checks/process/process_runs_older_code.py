@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from unstale.actions.process import Restart
+from unstale.actions.process import Restart, restarting
 from unstale.check import check
-from unstale.facts.app_processes import AppProcess, AppProcesses
+from unstale.facts.app_process import AppProcess
+from unstale.facts.app_processes import AppProcesses
 from unstale.facts.code import Loaded, LoadedCode
 from unstale.finding import Finding, Fresh
 from unstale.layer import Layer
@@ -65,7 +66,7 @@ def _judge(
     first = loaded.drifts[0]
     names = ", ".join(Path(each.path).name for each in loaded.drifts[:3])
     more = f" and {len(loaded.drifts) - 3} more" if len(loaded.drifts) > 3 else ""  # noqa: PLR2004 - fits a line
-    leader = next((each for each in processes.processes if each.pid == process.leader), process)
+    leader = processes.leader_of(process)
     yield Finding(
         process.subject,
         f"{names}{more}: {first.proof}",
@@ -73,7 +74,7 @@ def _judge(
             f"{len(loaded.drifts)} of {loaded.considered} files changed since", first.source
         ),
         have=have,
-        fix=Restart(leader.pid, leader.ticks, leader.command) if process.role != "orphan" else None,
+        fix=restarting(processes, process),
         proven=all(each.proven for each in loaded.drifts),
         pids=(process.pid,),
         paths=tuple(each.path for each in loaded.drifts),

@@ -1,0 +1,183 @@
+"""How processes end and start: by their owner, else by TERM and the same command again."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+
+from unstale.errors import Failed
+from unstale.facts.env_files import secrets
+from unstale.facts.environ import environ_of
+from unstale.facts.sockets import listening_ports
+from unstale.host import Host, Ident
+from unstale.redact import hide
+
+GRACE = 10.0
+"""Seconds that a process has to end after TERM."""
+
+START = 30.0
+"""Seconds that a successor has to listen on its predecessor's ports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What starts the same process again. The environment is a secret: it is never shown or journaled."""
+
+    argv: tuple[str, ...]
+    cwd: str
+    env: dict[str, str]
+    stdout: str
+    stderr: str
+    uid: int
+    ports: tuple[int, ...]
+
+
+def startable(host: Host, pid: int, logs: str) -> Start:
+    """Read from proc(5) what starts this process again; output that went to no file goes to `logs`."""
+    env = environ_of(host, pid)
+    host.makedirs(logs)
+    seen = host.stat(f"/proc/{pid}")
+    return Start(
+        argv=argv_of(host, pid),
+        cwd=host.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)"),
+        env=env,
+        stdout=_output(host, pid, 1, logs),
+        stderr=_output(host, pid, 2, logs),
+        uid=seen.uid if seen else 0,
+        ports=listening_ports(host, (pid,)),
+    )
+
+
+def argv_of(host: Host, pid: int) -> tuple[str, ...]:
+    """Return the command line as proc(5) has it now."""
+    return tuple(
+        host.read(f"/proc/{pid}/cmdline")
+        .decode("utf-8", "surrogateescape")
+        .rstrip("\0")
+        .split("\0")
+    )
+
+
+def _output(host: Host, pid: int, descriptor: int, logs: str) -> str:
+    with suppress(OSError):
+        target = host.readlink(f"/proc/{pid}/fd/{descriptor}")
+        seen = host.stat(target) if target.startswith("/") else None
+        if target == "/dev/null" or (seen is not None and seen.kind == "file"):
+            return target
+    return f"{logs}/output.log"
+
+
+def family(host: Host, ident: Ident) -> tuple[Ident, ...]:
+    """Return the process and its descendants, parents first."""
+    found = [ident]
+    for each in found:
+        with suppress(OSError):
+            for task in host.names(f"/proc/{each.pid}/task"):
+                words = host.read(f"/proc/{each.pid}/task/{task}/children").split()
+                found += [Ident(int(word), _ticks(host, int(word))) for word in words]
+    return tuple(found)
+
+
+def _ticks(host: Host, pid: int) -> int:
+    stat = host.read(f"/proc/{pid}/stat").decode("utf-8", "replace")
+    return int(stat[stat.rindex(")") + 2 :].split()[19])
+
+
+def end(host: Host, idents: tuple[Ident, ...]) -> None:
+    """TERM the first, wait for all, TERM whoever outlives it. Raises Failed when one does not end in time."""
+    _terminate(host, idents[0])
+    if not _gone(host, idents, GRACE):
+        for orphaned in idents[1:] if not host.alive(idents[0]) else ():
+            _terminate(host, orphaned)
+        _gone(host, idents[1:], GRACE / 2)
+    left = [str(ident.pid) for ident in idents if host.alive(ident)]
+    if left:
+        raise Failed(
+            what=f"process {', '.join(left)} did not end",
+            why=f"it was still there {GRACE:g} s after TERM",
+            next=f"Look at it: ps -o pid,stat,args -p {','.join(left)}",
+        )
+
+
+def _terminate(host: Host, ident: Ident) -> None:
+    """TERM, then CONT: a stopped process would not see the first."""
+    host.signal(ident, signal.SIGTERM)
+    host.signal(ident, signal.SIGCONT)
+
+
+def _gone(host: Host, idents: tuple[Ident, ...], timeout: float) -> bool:
+    for _ in range(int(timeout / 0.05)):
+        if not any(host.alive(ident) for ident in idents):
+            return True
+        host.sleep(0.05)
+    return False
+
+
+def launch(host: Host, start: Start) -> Ident:
+    """Start it and wait until it listens where its predecessor did. Raises Failed with its last lines."""
+    ident = host.spawn(
+        start.argv,
+        cwd=start.cwd,
+        env=start.env,
+        stdout=start.stdout,
+        stderr=start.stderr,
+        uid=start.uid,
+    )
+    for _ in range(int(START / 0.05)):
+        pids = tuple(each.pid for each in family(host, ident))
+        if set(start.ports) <= set(listening_ports(host, pids)):
+            return ident
+        if not host.alive(ident):
+            break
+        host.sleep(0.05)
+    state = "did not listen in time" if host.alive(ident) else "ended"
+    raise Failed(
+        what=f"the restarted process {ident.pid} {state}",
+        why=_last_lines(host, start) or "it said nothing",
+        next=f"Read {start.stderr}, then start it by hand.",
+    )
+
+
+def _last_lines(host: Host, start: Start) -> str:
+    with suppress(OSError):
+        lines = host.read(start.stderr).decode("utf-8", "replace").strip().splitlines()
+        values = secrets(host, start.env.values(), f"{start.cwd}/.env")
+        return hide(" | ".join(line.strip() for line in lines[-3:]), values)
+    return ""
+
+
+def owner_does(host: Host, pid: int, verb: str) -> bool:
+    """Let the owner of a process restart, stop or start it; False where nobody owns it. Raises Failed."""
+    words = owned(host, pid)
+    if words is None:
+        return False
+    act(host, words, verb)
+    return True
+
+
+def owned(host: Host, pid: int) -> tuple[str, ...] | None:
+    """Return its owner's command, with a gap for the verb: systemd's by cgroup, supervisord's by the environment.
+
+    https://supervisord.org/subprocess.html#subprocess-environment
+    """
+    cgroup = host.read(f"/proc/{pid}/cgroup").decode("utf-8", "replace")
+    units = [part for part in cgroup.strip().split("/") if part.endswith(".service")]
+    if units and not units[-1].startswith(("user@", "session-")):
+        return ("systemctl", "", units[-1])
+    environ = environ_of(host, pid)
+    name, group = (environ.get(f"SUPERVISOR_{word}_NAME") for word in ("PROCESS", "GROUP"))
+    if environ.get("SUPERVISOR_ENABLED") != "1" or not name:
+        return None
+    server = environ.get("SUPERVISOR_SERVER_URL")
+    place = ("-s", server) if server else ()
+    return ("supervisorctl", *place, "", f"{group}:{name}")
+
+
+def act(host: Host, owner: tuple[str, ...], verb: str) -> None:
+    """Run the owner's command with this verb. Raises Failed."""
+    argv = tuple(word or verb for word in owner)
+    done = host.act(argv)
+    if done.code != 0:
+        why = done.err.strip() or done.out.strip() or f"exit {done.code}"
+        raise Failed(what=f"{argv[0]} did not {verb} {argv[-1]}", why=why, next=" ".join(argv))

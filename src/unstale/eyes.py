@@ -1,0 +1,87 @@
+"""How this machine is looked at: files, trees, programs that only tell."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as stat_bits
+import subprocess
+from collections.abc import Iterator
+
+from unstale.host import Entry, Ran, Stat
+
+_DIR, _LINK, _FILE = stat_bits.S_IFDIR, stat_bits.S_IFLNK, stat_bits.S_IFREG
+_KINDS = {_DIR: "dir", _LINK: "link", _FILE: "file"}
+_NULL = os.makedev(1, 3)  # /dev/null reads as empty (null(4))
+
+
+def run(
+    argv: tuple[str, ...], cwd: str | None, env: dict[str, str], stdin: str, timeout: float
+) -> Ran:
+    """Run a program to its end. Raises OSError, subprocess.TimeoutExpired."""
+    done = subprocess.run(  # noqa: S603 - the argv is ours, never a shell line
+        argv,
+        cwd=cwd,
+        env=env,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        timeout=timeout,
+        check=False,
+    )
+    return Ran(argv, done.returncode, done.stdout, done.stderr)
+
+
+def read(path: str, limit: int | None) -> bytes:
+    """Read a regular file. Looked at before it is opened: to open a FIFO waits for, or wakes, a writer."""
+    seen = os.stat(path)
+    if seen.st_rdev == _NULL:
+        return b""
+    if not stat_bits.S_ISREG(seen.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", path)
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            return file.read() if limit is None else file.read(limit)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None  # read(2) names no file
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def stat(seen: os.stat_result) -> Stat:
+    """Return what stat(2) told, as facts record it."""
+    return Stat(
+        kind=_KINDS.get(stat_bits.S_IFMT(seen.st_mode), "other"),
+        size=seen.st_size,
+        mtime_ns=seen.st_mtime_ns,
+        ctime_ns=seen.st_ctime_ns,
+        inode=seen.st_ino,
+        device=seen.st_dev,
+        mode=stat_bits.S_IMODE(seen.st_mode),
+        uid=seen.st_uid,
+        links=seen.st_nlink,
+    )
+
+
+def walk(top: str, inside: str, prune: frozenset[str], depth: int) -> Iterator[Entry]:
+    """Yield the entries below `top`/`inside`, a directory's own before those of its directories."""
+    below: list[str] = []
+    with os.scandir(os.path.join(top, inside) if inside else top) as found:
+        for item in sorted(found, key=lambda each: each.name):
+            path = f"{inside}/{item.name}" if inside else item.name
+            seen = item.stat(follow_symlinks=False)
+            kind = _KINDS.get(stat_bits.S_IFMT(seen.st_mode), "other")
+            if kind == "dir":
+                if item.name in prune or os.path.exists(os.path.join(item.path, "pyvenv.cfg")):
+                    continue
+                below.append(path)
+            yield Entry(path, kind, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+    for path in below if depth > 1 else ():
+        try:
+            yield from walk(top, path, prune, depth - 1)
+        except PermissionError:
+            yield Entry(path, "closed", 0, 0, 0)
