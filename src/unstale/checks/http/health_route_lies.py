@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from unstale.action import Edit
 from unstale.check import check
-from unstale.facts.health_routes import HealthRoutes, LyingRoute
 from unstale.facts.health import Health
+from unstale.facts.health_routes import HealthRoutes, LyingRoute
 from unstale.facts.http import Served
 from unstale.finding import Finding, Fresh, Unknown
 from unstale.layer import Layer, Severity
