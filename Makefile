@@ -51,7 +51,7 @@ golden: setup ## Write the golden transcripts again; review the diff as prose
 	@UNSTALE_GOLDEN=1 $(PYTHON) -m pytest tests/render $(call again,make golden)
 
 bench: setup ## Measure speed, as ratios in one run
-	@$(PYTHON) bench/run.py
+	@$(PYTHON) -m bench.run
 
 lock: setup ## Resolve the requirement files again
 	@sh scripts/lock

@@ -74,12 +74,15 @@ def examine(
 
 
 def _gather_side_by_side(facts: Facts, checks: tuple[Check, ...]) -> None:
-    """Gather in threads: most of the time goes to waiting for git, servers and other programs."""
+    """Let threads wait for git, servers and other programs, and look meanwhile at what needs no waiting."""
     kinds = dict.fromkeys(kind for each in checks for kind, _ in each.needs)
-    if len(kinds) < 2:  # noqa: PLR2004 - nothing to overlap
-        return
     with ThreadPoolExecutor(8, thread_name_prefix="gather") as pool:
-        list(pool.map(lambda kind: _gather(facts, kind), kinds))
+        waiting = [pool.submit(_gather, facts, kind) for kind in kinds if kind.waits]
+        for kind in kinds:
+            if not kind.waits:
+                _gather(facts, kind)
+        for each in waiting:
+            each.result()
 
 
 def _gather(facts: Facts, kind: type[Fact]) -> None:

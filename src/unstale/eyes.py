@@ -6,12 +6,13 @@ import errno
 import os
 import stat as stat_bits
 import subprocess
-from collections.abc import Iterator
+from operator import attrgetter
 
 from unstale.host import Entry, Ran, Stat
 
 _DIR, _LINK, _FILE = stat_bits.S_IFDIR, stat_bits.S_IFLNK, stat_bits.S_IFREG
 _KINDS = {_DIR: "dir", _LINK: "link", _FILE: "file"}
+_BY_NAME = attrgetter("name")
 _NULL = os.makedev(1, 3)  # /dev/null reads as empty (null(4))
 
 
@@ -67,21 +68,27 @@ def stat(seen: os.stat_result) -> Stat:
     )
 
 
-def walk(top: str, inside: str, prune: frozenset[str], depth: int) -> Iterator[Entry]:
-    """Yield the entries below `top`/`inside`, a directory's own before those of its directories."""
+def walk(top: str, prune: frozenset[str], depth: int) -> tuple[Entry, ...]:
+    """Return the entries below, a directory's own before those of its directories."""
+    found: list[Entry] = []
+    _walk(top, "", prune, depth, found)
+    return tuple(found)
+
+
+def _walk(top: str, inside: str, prune: frozenset[str], depth: int, found: list[Entry]) -> None:
     below: list[str] = []
-    with os.scandir(os.path.join(top, inside) if inside else top) as found:
-        for item in sorted(found, key=lambda each: each.name):
+    with os.scandir(f"{top}/{inside}" if inside else top) as scanned:
+        for item in sorted(scanned, key=_BY_NAME):
             path = f"{inside}/{item.name}" if inside else item.name
             seen = item.stat(follow_symlinks=False)
             kind = _KINDS.get(stat_bits.S_IFMT(seen.st_mode), "other")
             if kind == "dir":
-                if item.name in prune or os.path.exists(os.path.join(item.path, "pyvenv.cfg")):
+                if item.name in prune or os.path.exists(f"{item.path}/pyvenv.cfg"):
                     continue
                 below.append(path)
-            yield Entry(path, kind, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+            found.append(Entry(path, kind, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns))
     for path in below if depth > 1 else ():
         try:
-            yield from walk(top, path, prune, depth - 1)
+            _walk(top, path, prune, depth - 1, found)
         except PermissionError:
-            yield Entry(path, "closed", 0, 0, 0)
+            found.append(Entry(path, "closed", 0, 0, 0))

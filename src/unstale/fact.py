@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Self, TypeVar
@@ -16,6 +17,7 @@ from unstale.project import Project
 from unstale.redact import mask
 
 F = TypeVar("F", bound="Fact")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,13 @@ class Options:
 class Fact:
     """A frozen record that knows how to gather itself.
 
-    `layer` places `summary()` in the chain; `costly` names what `--fast` leaves out.
+    `layer` places `summary()` in the chain; `costly` names what `--fast` leaves out; `waits`: most of its time goes to
+    waiting for another program, so that it is gathered beside the others.
     """
 
     layer: ClassVar[Layer | None] = None
     costly: ClassVar[str | None] = None
+    waits: ClassVar[bool] = False
 
     seen_at: datetime
 
@@ -64,7 +68,8 @@ class Facts:
         self.options = options or Options()
         self._known: dict[type[Fact], Fact | UnstaleError] = {}
         self._took: dict[str, float] = {}
-        self._locks: dict[type[Fact], threading.RLock] = {}
+        self._looks: dict[tuple[Callable[..., Any], str], Any] = {}
+        self._locks: dict[object, threading.RLock] = {}
         self._guard = threading.Lock()
         self._asking = threading.local()
 
@@ -86,6 +91,15 @@ class Facts:
             return self.get(kind)
         except Absent:
             return None
+
+    def shared(self, look: Callable[[Host, str], T], place: str) -> T:
+        """Return what the look at a place found, made once for all facts that need it; it is never recorded."""
+        with self._guard:
+            lock = self._locks.setdefault((look, place), threading.RLock())
+        with lock:
+            if (look, place) not in self._looks:
+                self._looks[look, place] = look(self.host, place)
+            return self._looks[look, place]  # type: ignore[no-any-return]  # keyed by its own look
 
     def again(self) -> Facts:
         """Return an empty cache on the same project and host, for after a change."""
@@ -131,11 +145,9 @@ def _unread(error: OSError) -> Unavailable:
         ended = name.startswith("/proc/")
         what = f"process {name.split('/')[2]} ended" if ended else f"{name} is missing"
         return Unavailable(what=what, why=f"{name}: {why}", next="Look again.")
-    if isinstance(error, PermissionError):
-        return Unavailable(
-            what=f"cannot read {name}", why=why, next="Run as a user who may read it."
-        )
-    return Unavailable(what=f"cannot read {name}", why=why, next=f"ls -l {name}")
+    shut = isinstance(error, PermissionError)
+    following = "Run as a user who may read it." if shut else f"ls -l {name}"
+    return Unavailable(what=f"cannot read {name}", why=why, next=following)
 
 
 class RecordedFacts(Facts):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from unstale.evidence import Evidence
 
@@ -27,9 +27,11 @@ class Stat:
     links: int
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One path of a walk, relative to where it began. A directory that may not be read comes again as `closed`."""
+class Entry(NamedTuple):
+    """One path of a walk, relative to where it began. A directory that may not be read comes again as `closed`.
+
+    A tuple, because a tree can have a hundred thousand.
+    """
 
     path: str
     kind: str

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from unstale import eyes, hands, sqlite_copy, sqlite_hands, web
+from unstale import eyes, hands, sqlite_copy, sqlite_hands
 from unstale.errors import Failed, Unavailable
 from unstale.host import Answer, Entry, Ident, Ran, Stat
 
@@ -47,7 +47,7 @@ class LocalHost:
         return os.readlink(path)
 
     def walk(self, path: str, prune: tuple[str, ...] = (), depth: int = 64) -> tuple[Entry, ...]:
-        return tuple(eyes.walk(path, "", frozenset(prune), depth))
+        return eyes.walk(path, frozenset(prune), depth)
 
     def which(self, program: str) -> str | None:
         return shutil.which(program)
@@ -91,6 +91,8 @@ class LocalHost:
         limit: int = 4_000_000,
         timeout: float = 3.0,
     ) -> Answer:
+        from unstale import web  # noqa: PLC0415 - loaded when something is asked
+
         return web.ask(url, headers, method, socket_path, limit=limit, timeout=timeout)
 
     def query_copy(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import importlib
 import secrets
 from collections.abc import Callable, Iterator
@@ -63,7 +64,8 @@ def begin(facts: Facts, command: str) -> Run:
         project.trash,
         project.state,
     )
-    run.journal.append(now, run.id, "begin", {"command": command, "root": str(project.root)})
+    words = {"command": command, "by": getpass.getuser(), "root": str(project.root)}
+    run.journal.append(now, run.id, "begin", words)
     return run
 
 

@@ -17,6 +17,7 @@ from unstale.examine import examine
 from unstale.fact import Facts, Options, RecordedFacts
 from unstale.local import LocalHost
 from unstale.project import Project
+from unstale.redact import MASK
 from unstale.render import text
 from unstale.render.json import as_json
 from unstale.report import Report
@@ -84,7 +85,14 @@ def command(
     shown = (
         json.dumps(as_json(report), indent=2)
         if form == "json"
-        else _text(report, facts, verbose, quiet, timings)
+        else _text(
+            report,
+            facts,
+            verbose=verbose,
+            quiet=quiet,
+            timings=timings,
+            colour=False if output else None,
+        )
     )
     if output:
         _write(Path(output), shown)
@@ -129,11 +137,20 @@ def _record(path: Path, facts: Facts) -> None:
     document = {
         "schema": "unstale.facts/1",
         "version": __version__,
-        "project": codec.encode(facts.project),
+        "project": _without_values(codec.encode(facts.project)),
         "options": codec.encode(facts.options),
         "facts": facts.snapshot(),
     }
     _write(path, json.dumps(document, indent=1))
+
+
+def _without_values(project: dict[str, Any]) -> dict[str, Any]:
+    """Return the project without the variables that its settings give to builds and deploys: they may be secrets."""
+    settings = project["settings"]
+    for table in (settings["deploy"], *settings["frontends"]):
+        if "env" in table:
+            table["env"] = dict.fromkeys(table["env"], MASK)
+    return project
 
 
 def _replayed(path: Path) -> Facts:
@@ -153,8 +170,16 @@ def _replayed(path: Path) -> Facts:
     return RecordedFacts(project, LocalHost(), options, facts)
 
 
-def _text(report: Report, facts: Facts, verbose: bool, quiet: bool, timings: bool) -> str:  # noqa: FBT001 - passed through
-    lines = text.report(report, verbose=verbose, quiet=quiet)
+def _text(
+    report: Report,
+    facts: Facts,
+    *,
+    verbose: bool,
+    quiet: bool,
+    timings: bool,
+    colour: bool | None,
+) -> str:
+    lines = text.report(report, verbose=verbose, quiet=quiet, colour=colour)
     if timings:
         slowest = sorted(facts.timings.items(), key=lambda item: -item[1])
         lines += "\n\n" + "\n".join(

@@ -167,7 +167,14 @@ class _Fixing:
 
 def _ending(facts: Facts, report: Report, pid: int) -> Plan:
     """Return the plan that ends a process which a finding names. Raises UsageError for any other."""
-    process = facts.get(ProcessTable).find(pid)
+    table = facts.get(ProcessTable)
+    process = table.find(pid)
+    if pid in table.ancestors:
+        raise UsageError(
+            what=f"process {pid} is not ended",
+            why="it runs this very command",
+            next="Run unstale from another terminal.",
+        )
     named = [each for each in report.findings if pid in each.finding.pids]
     if process is None or not named:
         raise UsageError(

@@ -52,6 +52,8 @@ def _escaped(value: Any) -> Any:
 def _words(line: Line) -> str:
     data = line.data
     words = [
-        str(data[key]) for key in ("command", "step", "title", "why", "verdict") if key in data
+        str(data[key])
+        for key in ("command", "by", "step", "title", "why", "verdict")
+        if key in data
     ]
     return " ".join(words)

@@ -27,14 +27,17 @@ def command(*, path: str, directory: str | None, form: str) -> int:
     """List what runs here: role, since when, commit, port, owner, ours or seen, and whether its code is the files'."""
     facts = facts_for(directory or path)
     found = facts.maybe(AppProcesses)
+    unread = found.unread if found else ()
     history = History(facts.host, facts.project.root)
     rows = [_row(facts, history, each) for each in (found.processes if found else ())]
     if form == "json":
         click.echo(json.dumps({"schema": "unstale.ps/1", "processes": rows}, indent=2))
-    elif not rows:
-        click.echo("no process of this project runs")
-    else:
+    elif rows:
         _table(rows)
+    elif not unread:
+        click.echo("no process of this project runs")
+    for each in unread:
+        click.echo(f"not shown: {printable(each.subject)}: {printable(each.look)}", err=True)
     return 0
 
 

@@ -82,12 +82,11 @@ def _root(start: Path) -> tuple[Path, Settings]:
 
 def _project(root: Path, settings: Settings, entries: tuple[Entry, ...], host: Host) -> Project:
     worktrees = tuple(_worktrees(root, entries, host))
+    others = tuple(f"{each.relative_to(root)}/" for each in worktrees)
     paths = tuple(
         entry.path
         for entry in entries
-        if entry.kind == "file"
-        and not _elsewhere(entry.path)
-        and not any(map((root / entry.path).is_relative_to, worktrees))
+        if entry.kind == "file" and not _elsewhere(entry.path) and not entry.path.startswith(others)
     )
     files = Files(root, paths, host)
     found = tuple(backends(files, settings))

@@ -17,6 +17,7 @@ class Compose(Fact):
     """`argv` is ("docker", "compose") of Compose 2, else ("docker-compose",) of Compose 1."""
 
     layer = Layer.DOCKER
+    waits = True
 
     argv: tuple[str, ...]
 

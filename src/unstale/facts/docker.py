@@ -63,6 +63,7 @@ class Containers(Fact):
     """The running containers that compose started from a file of this project."""
 
     layer = Layer.DOCKER
+    waits = True
 
     containers: tuple[Container, ...]
 

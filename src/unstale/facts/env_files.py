@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dotenv.parser import parse_stream
-
 from unstale.errors import Absent
 from unstale.fact import Fact, Facts
 from unstale.facts.app_process import AppProcess
@@ -87,7 +85,7 @@ class EnvFiles(Fact):
 
 
 def _sources(facts: Facts, backend: Backend) -> str:
-    return "\n".join(text for _, text in setting_up(facts.host, str(backend.path)))
+    return "\n".join(text for _, text in facts.shared(setting_up, str(backend.path)))
 
 
 def _read(facts: Facts, project: Project, process: AppProcess) -> Read | None:
@@ -113,6 +111,8 @@ def _read(facts: Facts, project: Project, process: AppProcess) -> Read | None:
 
 def declarations(text: str) -> dict[str, str | None]:
     """Return each key with its value, not interpolated; lines that are none are left out without a warning."""
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - only a project with an env file pays for it
+
     found = parse_stream(io.StringIO(text))
     return {each.key: each.value for each in found if each.key is not None and not each.error}
 

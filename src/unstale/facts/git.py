@@ -45,6 +45,7 @@ class Checkout(Fact):
     """
 
     layer = Layer.GIT
+    waits = True
 
     top: str
     head: str

@@ -53,7 +53,7 @@ def health_routes(facts: Facts) -> tuple[str, ...]:
     """Return the known health routes and those that the back end's source names."""
     found = dict.fromkeys(_KNOWN)
     for backend in facts.project.backends:
-        for _, text in setting_up(facts.host, str(backend.path)):
+        for _, text in facts.shared(setting_up, str(backend.path)):
             prefixes = _PREFIX.findall(text) or [""]
             found |= dict.fromkeys(
                 prefix + path for prefix in prefixes for path in _ROUTE.findall(text)

@@ -51,7 +51,7 @@ class HealthRoutes(Fact):
 
 def _lying(facts: Facts, backend: Backend) -> list[LyingRoute]:
     found = []
-    for path, text in setting_up(facts.host, str(backend.path)):
+    for path, text in facts.shared(setting_up, str(backend.path)):
         if "return" in text and _PAIR.search(text):
             with suppress(SyntaxError):
                 found += _in_source(facts, path, text)
@@ -141,7 +141,9 @@ def _patch(
 def _answered(text: str, node: ast.Return) -> str:
     assert isinstance(node.value, ast.Tuple)  # noqa: S101 - _status saw it
     body = ast.get_source_segment(text, node.value.elts[0])
-    return f"{' ' * node.col_offset}return JSONResponse({body}, status_code={_status(node)})\n"
+    line = text.splitlines()[node.lineno - 1]
+    indent = line[: len(line) - len(line.lstrip())]
+    return f"{indent}return JSONResponse({body}, status_code={_status(node)})\n"
 
 
 def _broad(handler: ast.ExceptHandler) -> bool:

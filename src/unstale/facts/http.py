@@ -43,6 +43,7 @@ class Served(Fact):
     """What each address of the project answers. `mute` are those that gave no answer in time, although another did."""
 
     layer = Layer.HTTP
+    waits = True
 
     pages: tuple[Page, ...]
     health: tuple[Health, ...]
@@ -83,7 +84,9 @@ class Served(Fact):
         )
 
     def summary(self) -> str:
-        return ", ".join(f"{each.url} {each.status}" for each in self.pages)
+        judged = self.health or any(each.assets for each in self.pages)
+        words = ", ".join(f"{each.url} {each.status}" for each in self.pages)
+        return words if judged else f"{words}, no built page and no health route"
 
 
 def _targets(facts: Facts) -> list[tuple[str, int, bool]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import tarfile
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -54,6 +53,7 @@ class ImageSources(Fact):
 
     layer = Layer.DOCKER
     costly = "hashing of builds"
+    waits = True
 
     images: tuple[Image, ...]
 
@@ -148,6 +148,8 @@ def _read(host: Host, container: Container, path: str) -> bytes | None:
     )
     if answer.status == 404:  # noqa: PLR2004 - RFC 9110, 15.5.5
         return None
+    import tarfile  # noqa: PLC0415 - only a doubtful file of a container needs it
+
     try:
         with tarfile.open(fileobj=io.BytesIO(answer.body)) as archive:
             file = archive.extractfile(archive.next() or "")

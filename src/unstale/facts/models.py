@@ -74,6 +74,7 @@ class Models(Fact):
 
     layer = Layer.SCHEMA
     costly = "a guarded import"
+    waits = True
 
     declared: tuple[Declared, ...]
 

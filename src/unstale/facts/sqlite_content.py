@@ -52,6 +52,7 @@ class DatabaseContents(Fact):
     """The content of every file that is there and not empty."""
 
     costly = "a database copy"
+    waits = True
 
     contents: tuple[Content, ...]
 

@@ -63,6 +63,8 @@ class DatabaseLocks(Fact):
     all.
     """
 
+    waits = True
+
     held: tuple[LockHolder, ...]
 
     @classmethod

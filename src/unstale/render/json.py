@@ -45,9 +45,16 @@ def as_json(report: Report) -> dict[str, Any]:
             for each in report.unknown
         ],
         "skipped": [{"code": each.code, "by": each.by} for each in report.skipped],
-        "silenced": [{"code": each.code, "reason": each.reason} for each in report.silenced],
+        "silenced": [
+            {"code": each.code, "reason": printable(each.reason)} for each in report.silenced
+        ],
         "crashed": [
-            {"code": each.code, "layer": each.layer.value, "what": each.what, "where": each.where}
+            {
+                "code": each.code,
+                "layer": each.layer.value,
+                "what": printable(each.what),
+                "where": printable(each.where),
+            }
             for each in report.crashed
         ],
         "counts": {
