@@ -70,9 +70,14 @@ from __future__ import annotations
 from lab.arena import Arena
 
 
-def inject(arena: Arena) -> None:
+def inject(arena: Arena) -> str:
     """Say in one sentence what a person does to get here, then really do it."""
     raise NotImplementedError("{code}: make the fault really so")
+
+
+def edit(arena: Arena, printed: tuple[str, ...]) -> None:
+    """Do what a person does with the lines that `unstale fix` prints; an automatic fix needs no such function."""
+    raise NotImplementedError("{code}: make the printed edit")
 '''
 
 
