@@ -150,6 +150,9 @@ class Site:
             each["code"] for each in self.check(*words)["findings"] if each["severity"] == severity
         ]
 
+    def ps(self) -> list[dict[str, Any]]:
+        return list(json.loads(self.unstale("ps", "--format", "json").stdout)["processes"])
+
     def end(self) -> None:
         """End what was started, and what unstale started in its place, by pid."""
         for child in self.started:

@@ -35,8 +35,7 @@ class Options:
 class Fact:
     """A frozen record that knows how to gather itself.
 
-    `layer` places `summary()` in the chain; `costly` names what `--fast` leaves out; `waits`: most of its time goes to
-    waiting for another program, so that it is gathered beside the others.
+    `layer` places `summary()` in the chain; `costly` names what `--fast` leaves out; `waits`: for another program.
     """
 
     layer: ClassVar[Layer | None] = None

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from unstale.action import Action, Keep
-from unstale.actions.lifecycle import Start, act, end, family, launch, owned, startable
+from unstale.actions.lifecycle import Start, end, family, launch, startable
+from unstale.actions.owner import act, owned
 from unstale.actions.process import why_not_restart
 from unstale.errors import Halted
 from unstale.facts.sqlite import Databases

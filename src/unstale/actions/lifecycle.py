@@ -1,4 +1,4 @@
-"""How processes end and start: by their owner, else by TERM and the same command again."""
+"""How a process that nobody owns ends and starts: by TERM, and by the same command again."""
 
 from __future__ import annotations
 
@@ -80,8 +80,13 @@ def family(host: Host, ident: Ident) -> tuple[Ident, ...]:
 
 
 def _ticks(host: Host, pid: int) -> int:
+    return int(stat_of(host, pid)[19])
+
+
+def stat_of(host: Host, pid: int) -> list[str]:
+    """Return the fields from the third on (proc_pidstat_of(5)): the second, a name, may hold anything."""
     stat = host.read(f"/proc/{pid}/stat").decode("utf-8", "replace")
-    return int(stat[stat.rindex(")") + 2 :].split()[19])
+    return stat[stat.rindex(")") + 2 :].split()
 
 
 def end(host: Host, idents: tuple[Ident, ...]) -> None:
@@ -145,39 +150,3 @@ def _last_lines(host: Host, start: Start) -> str:
         values = secrets(host, start.env.values(), f"{start.cwd}/.env")
         return hide(" | ".join(line.strip() for line in lines[-3:]), values)
     return ""
-
-
-def owner_does(host: Host, pid: int, verb: str) -> bool:
-    """Let the owner of a process restart, stop or start it; False where nobody owns it. Raises Failed."""
-    words = owned(host, pid)
-    if words is None:
-        return False
-    act(host, words, verb)
-    return True
-
-
-def owned(host: Host, pid: int) -> tuple[str, ...] | None:
-    """Return its owner's command, with a gap for the verb: systemd's by cgroup, supervisord's by the environment.
-
-    https://supervisord.org/subprocess.html#subprocess-environment
-    """
-    cgroup = host.read(f"/proc/{pid}/cgroup").decode("utf-8", "replace")
-    units = [part for part in cgroup.strip().split("/") if part.endswith(".service")]
-    if units and not units[-1].startswith(("user@", "session-")):
-        return ("systemctl", "", units[-1])
-    environ = environ_of(host, pid)
-    name, group = (environ.get(f"SUPERVISOR_{word}_NAME") for word in ("PROCESS", "GROUP"))
-    if environ.get("SUPERVISOR_ENABLED") != "1" or not name:
-        return None
-    server = environ.get("SUPERVISOR_SERVER_URL")
-    place = ("-s", server) if server else ()
-    return ("supervisorctl", *place, "", f"{group}:{name}")
-
-
-def act(host: Host, owner: tuple[str, ...], verb: str) -> None:
-    """Run the owner's command with this verb. Raises Failed."""
-    argv = tuple(word or verb for word in owner)
-    done = host.act(argv)
-    if done.code != 0:
-        why = done.err.strip() or done.out.strip() or f"exit {done.code}"
-        raise Failed(what=f"{argv[0]} did not {verb} {argv[-1]}", why=why, next=" ".join(argv))

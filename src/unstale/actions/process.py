@@ -8,14 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from unstale.action import Action, Keep
-from unstale.actions.lifecycle import (
-    argv_of,
-    end,
-    family,
-    launch,
-    owner_does,
-    startable,
-)
+from unstale.actions.lifecycle import argv_of, end, family, launch, startable
+from unstale.actions.owner import owner_does
 from unstale.fact import Facts
 from unstale.facts.app_process import AppProcess
 from unstale.facts.app_processes import AppProcesses

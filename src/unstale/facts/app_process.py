@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from unstale.fact import Facts
-from unstale.facts.commands import Command, parse
+from unstale.facts.commands import Command, parse, supervises
 from unstale.facts.environ import environ_of
 from unstale.facts.processes import Process, ProcessTable
 from unstale.facts.sockets import Listeners
@@ -170,7 +170,7 @@ def _owner(process: Process, table: ProcessTable) -> str:
         return f"systemd:{unit[-1]}"
     parent = table.find(process.ppid)
     while parent is not None and parent.pid > 1:
-        if any("supervisord" in word for word in parent.words[:2]):
+        if supervises(parent.words):
             return "supervisord"
         parent = table.find(parent.ppid)
     return "terminal" if process.tty else "detached"

@@ -60,6 +60,11 @@ def parse(words: tuple[str, ...]) -> Command:
     return _node(words) if program in DEV_TOOLS else Command("other", program)
 
 
+def supervises(words: tuple[str, ...]) -> bool:
+    """Return whether the command is supervisord's."""
+    return any("supervisord" in word for word in words[:3])
+
+
 def _python(words: tuple[str, ...]) -> Command:
     rest = list(words)
     while rest and rest[0].startswith("-") and rest[0] not in ("-m", "-c"):
