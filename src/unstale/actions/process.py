@@ -15,6 +15,7 @@ from unstale.facts.app_process import AppProcess
 from unstale.facts.app_processes import AppProcesses
 from unstale.facts.code import LoadedCode
 from unstale.facts.compiled import LARGEST
+from unstale.facts.entry_points import EntryPoints
 from unstale.facts.sqlite import Databases
 from unstale.host import Host, Ident
 from unstale.layer import Layer, Risk, Standing
@@ -95,7 +96,7 @@ def why_not_restart(facts: Facts, pid: int, words: str) -> str | None:
         return f"process {pid} is not one of this project's own"
     if process.owner == "terminal":
         return f"it runs in a terminal: press Ctrl-C there and run {words}"
-    return _broken_code(facts) or _unstartable(facts.host, process)
+    return _broken_code(facts) or _unimportable(facts, pid) or _unstartable(facts.host, process)
 
 
 def _ours(facts: Facts, pid: int) -> AppProcess | None:
@@ -117,6 +118,13 @@ def _broken_code(facts: Facts) -> str | None:
         except (FileNotFoundError, ValueError) as error:
             return f"the code on disk is broken: {path} {error}"
     return None
+
+
+def _unimportable(facts: Facts, pid: int) -> str | None:
+    """Return why the entry point would not import: a package, a name or a setting that is missing."""
+    entries = facts.maybe(EntryPoints)
+    entry = entries.of(pid) if entries else None
+    return f"{entry.app} would not start: {entry.failed}" if entry and entry.failed else None
 
 
 def _unstartable(host: Host, process: AppProcess) -> str | None:

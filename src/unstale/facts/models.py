@@ -4,25 +4,20 @@ interpreter.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
-from unstale.facts.env_files import secrets
-from unstale.facts.environ import environ_of
+from unstale.facts.guarded_import import imported
 from unstale.facts.runtime import Runtime, runtime
 from unstale.facts.sqlite import Databases
 from unstale.layer import Layer
-from unstale.redact import hide
 
 if TYPE_CHECKING:
     from unstale.project import Backend
 
-_GUARD = Path(__file__).parent.parent / "guard" / "import_guard.py"
-_SECONDS = 20
 _SQL = {
     **dict.fromkeys(("Integer", "INTEGER", "BigInteger", "SmallInteger"), "INTEGER"),
     **dict.fromkeys(("Float", "Double", "Numeric"), "NUMERIC"),
@@ -104,13 +99,10 @@ class Models(Fact):
 
 def _declared(facts: Facts, backend: Backend, running: Runtime) -> Declared:
     entry = str(backend.app).partition(":")[0]
-    answer = _answer(facts, backend, running)
+    answer = imported(facts, backend, running, app=str(backend.app), want="models")
     # a schema is an attached database; and SQLAlchemy's own catalogues (pg_catalog, sys) have one
     tables = tuple(_table(each) for each in answer["tables"] if each.get("schema") is None)
-    environ = environ_of(facts.host, running.pid) if running.pid else {}
-    files = map(str, backend.env_files)
-    values = secrets(facts.host, environ.values(), *files, f"{running.cwd}/.env")
-    failed = hide("; ".join(str(each["error"]) for each in answer["failed"]), values)
+    failed = "; ".join(str(each["error"]) for each in answer["failed"])
     if failed and not tables:
         raise Unavailable(
             what=f"the models of {entry} were not read",
@@ -118,41 +110,6 @@ def _declared(facts: Facts, backend: Backend, running: Runtime) -> Declared:
             next=f"Import it yourself: cd {running.cwd} && {running.python} -c 'import {entry}'",
         )
     return Declared(backend.path, entry, tables, failed)
-
-
-def _answer(facts: Facts, backend: Backend, running: Runtime) -> dict[str, Any]:
-    asked = {
-        "sys_path": list(dict.fromkeys([running.cwd, str(backend.path)])),
-        "imports": [backend.app],
-        "want": ["models"],
-        "allow_import_without_barrier": facts.options.allow_import,
-        "seconds": _SECONDS,
-    }
-    environment = environ_of(facts.host, running.pid) if running.pid else {}
-    done = facts.host.run(
-        (running.python, "-B", "-E", "-S", str(_GUARD)),
-        cwd=running.cwd,
-        env=tuple(environment.items()),
-        clean=running.pid is not None,
-        stdin=json.dumps(asked),
-        timeout=_SECONDS + 5,
-    )
-    try:
-        answer = json.loads(done.out.strip().rpartition("\n")[2])
-    except ValueError:
-        why = (done.err.strip() or f"exit {done.code}").splitlines()[-1]
-        raise Unavailable(
-            what="the guarded import gave no answer",
-            why=why,
-            next=f"{running.python} -B -E -S {_GUARD}",
-        ) from None
-    if not any(answer["barrier"].values()) and not facts.options.allow_import:
-        raise Unavailable(
-            what="the models were not imported",
-            why="this kernel offers neither Landlock nor seccomp to guard the import",
-            next="unstale check --allow-import",
-        )
-    return dict(answer)
 
 
 def _table(each: dict[str, Any]) -> ModelTable:

@@ -100,3 +100,32 @@ def test_no_server_is_absent(site: Site) -> None:
     layers = {each["layer"]: each["state"] for each in site.check()["layers"]}
     assert layers["PRC"] == "absent"
     assert site.unstale("check").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import no_such_package\n", "ModuleNotFoundError: No module named 'no_such_package'"),
+        ("GREETING = undefined_name\n", "NameError"),
+        ("from app.main import nothing\n", "ImportError"),
+    ],
+)
+def test_code_that_does_not_import_forbids_the_restart(site: Site, text: str, said: str) -> None:
+    server = site.serve()
+    site.old()
+    site.write("app/words.py", text)
+    done = site.unstale("fix", "--yes")
+    assert done.returncode == 2
+    assert "app.main:app would not start" in done.stdout
+    assert said in done.stdout
+    assert server.poll() is None
+    assert site.answer() == {"hello": "one"}
+
+
+def test_import_that_only_the_barrier_stops_is_restarted(site: Site) -> None:
+    site.serve()
+    site.old()
+    site.write("app/words.py", 'open("started.log", "w").close()\nGREETING = "two"\n')
+    done = site.unstale("fix", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert site.answer() == {"hello": "two"}

@@ -42,7 +42,7 @@ def process_runs_older_code(processes: AppProcesses, code: LoadedCode) -> Iterat
     there and back, a server that reloads by itself, a process in a container (its image is judged).
 
     Fix, risk and undo
-    Restart it as it was started, after the code on disk was seen to compile. Open requests are cut; no undo.
+    Restart it as it was started, after the code on disk was seen to compile and import. Open requests are cut; no undo.
     """
     for process in processes.loading_code():
         loaded = code.of(process.pid)
