@@ -14,8 +14,10 @@ from unstale.facts.runtime import runtime
 
 # what no barrier causes: a file, a connection or a program that was refused raises another error
 _CERTAIN = frozenset(
-    ("ImportError", "ModuleNotFoundError", "NameError", "AttributeError", "TypeError")
-    + ("SyntaxError", "IndentationError", "TabError", "ValidationError")
+    (
+        *("ImportError", "ModuleNotFoundError", "NameError", "AttributeError", "TypeError"),
+        *("SyntaxError", "IndentationError", "TabError", "ValidationError"),
+    )
 )
 
 
