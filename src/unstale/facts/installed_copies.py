@@ -36,22 +36,30 @@ class Copy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledCopies(Fact):
-    """Every non-editable install of the project's own code that has a module in the checkout."""
+    """Every install of the project's own code: copies with a module in the checkout, and what follows the checkout.
+
+    `following` pairs each editable's name with the directory that it follows.
+    """
 
     layer = Layer.BYTECODE
 
     copies: tuple[Copy, ...]
+    following: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def gather(cls, facts: Facts) -> InstalledCopies:
-        found = [
-            copy
+        own = [
+            (environment, each, each.local)
             for environment in facts.get(Environments).environments
             for each in environment.distributions
-            if each.local is not None and not each.editable and facts.project.contains(each.local)
-            if (copy := _copy(facts, environment, each, each.local)).compared
+            if each.local is not None and facts.project.contains(each.local)
         ]
-        return cls(seen_at=facts.host.now(), copies=tuple(found))
+        copies = [_copy(facts, *each) for each in own if not each[1].editable]
+        return cls(
+            seen_at=facts.host.now(),
+            copies=tuple(each for each in copies if each.compared),
+            following=tuple((each.name, place) for _, each, place in own if each.editable),
+        )
 
 
 def _copy(facts: Facts, environment: Environment, installed: Distribution, source: str) -> Copy:

@@ -50,6 +50,9 @@ def installed_copy_hides_the_checkout(
     Install it again as an editable; the former environment is kept whole, undo swaps it back.
     Manual where the environment lies outside of the project.
     """
+    for name, place in copies.following:
+        follows = copies.shows(f"follows {place}", f"python -m pip show -f {name}")
+        yield Fresh(f"{name} from the checkout", follows, follows)
     for copy in copies.copies:
         subject = f"{copy.name} in {copy.prefix}"
         want = copies.shows(f"{copy.compared} modules as in the checkout", copy.source)

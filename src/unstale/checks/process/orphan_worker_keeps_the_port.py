@@ -33,6 +33,11 @@ def orphan_worker_keeps_the_port(processes: AppProcesses) -> Iterator[Finding | 
     Fix, risk and undo
     TERM to exactly that process (pid and start time); then start the server again. No undo.
     """
+    for server in processes.of("server"):
+        ports = ", ".join(f":{port}" for port in server.ports)
+        if ports:
+            held = processes.shows(f"{ports} held by the server itself", "ss -ltnp")
+            yield Fresh(server.subject, held, held)
     for process in processes.of("worker", "orphan"):
         source = f"ps -o pid,ppid,args -p {process.pid}"
         want = processes.shows(
