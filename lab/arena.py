@@ -13,13 +13,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uv import find_uv_bin
+
+from lab.waiting import wait_for
 
 if TYPE_CHECKING:
     from lab.engine import Engine
@@ -290,12 +291,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def wait_for(true: Callable[[], object], timeout: float = 30.0) -> None:
-    """Poll until it holds. Raises RuntimeError when it does not in time (seconds)."""
-    deadline = time.monotonic() + timeout
-    while not true():
-        if time.monotonic() > deadline:
-            raise RuntimeError("it did not come true in time")
-        time.sleep(0.05)

@@ -8,7 +8,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from lab.arena import wait_for
+from lab.waiting import wait_for
 
 BASE = "lab/busybox:1"
 

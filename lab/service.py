@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import time
 
-from lab.arena import Arena, free_port, wait_for
+from lab.arena import Arena, free_port
 from lab.engine import BASE
+from lab.waiting import wait_for
 
 _DOCKERFILE = f"""\
 FROM {BASE}

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from lab.arena import free_port
+from lab.engine import Engine, why_none
+from lab.waiting import wait_for
 
 APP = """\
 from fastapi import FastAPI
@@ -28,20 +31,6 @@ app = FastAPI()
 def hello() -> dict[str, str]:
     return {"hello": GREETING}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(true: Callable[[], object], timeout: float = 15.0) -> None:
-    """Poll until the condition holds; fail the test when it does not in time."""
-    deadline = time.monotonic() + timeout
-    while not true():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.03)
 
 
 class Site:
@@ -182,3 +171,17 @@ def site(tmp_path: Path) -> Iterator[Site]:
     made.commit("begin")
     yield made
     made.end()
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    why = why_none()
+    if why is not None:
+        assert not os.environ.get("CI"), why
+        pytest.skip(why)
+    started = Engine(tmp_path_factory.mktemp("engine"))
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()

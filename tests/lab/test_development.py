@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.arena import Arena, free_port, wait_for
+from lab.arena import Arena, free_port
+from lab.waiting import wait_for
 
 pytestmark = pytest.mark.lab
 

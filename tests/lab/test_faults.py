@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from lab.arena import Arena
-from lab.engine import Engine, why_none
 from lab.fault import Fault, fault_of
 from unstale.check import Check, catalogue
 from unstale.layer import Layer, Severity
@@ -30,20 +29,6 @@ def laid(tmp_path_factory: pytest.TempPathFactory) -> Arena:
     made = Arena(tmp_path_factory.mktemp("laid"))
     made.lay()
     return made
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    why = why_none()
-    if why is not None:
-        assert not os.environ.get("CI"), why
-        pytest.skip(why)
-    started = Engine(tmp_path_factory.mktemp("engine"))
-    try:
-        started.start()
-        yield started
-    finally:
-        started.stop()
 
 
 @pytest.fixture

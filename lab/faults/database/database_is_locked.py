@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-from lab.arena import Arena, wait_for
+from lab.arena import Arena
+from lab.waiting import wait_for
 
 _HOLD = """
 import sqlite3, sys, time

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
-from lab.arena import Arena, free_port, wait_for
+from lab.arena import Arena, free_port
+from lab.waiting import wait_for
 
 
 def inject(arena: Arena) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
-from lab.arena import Arena, wait_for
+from lab.arena import Arena
+from lab.waiting import wait_for
 
 
 def inject(arena: Arena) -> str:

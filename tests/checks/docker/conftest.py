@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import Site, wait_for
 
-from lab.engine import BASE, Engine, why_none
+from lab.engine import BASE, Engine
 
 DOCKERFILE = f"""\
 FROM {BASE} AS made
@@ -40,20 +40,6 @@ services:
     volumes: ["data:/data", "./live:/app/live"]
 volumes: {data: {}}
 """
-
-
-@pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    why = why_none()
-    if why is not None:
-        assert not os.environ.get("CI"), why
-        pytest.skip(why)
-    started = Engine(tmp_path_factory.mktemp("engine"))
-    try:
-        started.start()
-        yield started
-    finally:
-        started.stop()
 
 
 class Shop(Site):

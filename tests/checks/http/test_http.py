@@ -6,30 +6,18 @@ from typing import TYPE_CHECKING
 import pytest
 from front import add_front_end, serve
 
+from lab.faults.http.health_route_lies import GUIDE as ROUTE
+
 if TYPE_CHECKING:
     from conftest import Site
 
-GUIDE = """\
-from fastapi import FastAPI, HTTPException
-
-app = FastAPI()
-COLUMNS = ["id"]
-
+HELLO = """
 
 @app.get("/")
 def root():
     return {"hello": "one"}
-
-
-@app.get("/health/db")
-def health_check_db():
-    try:
-        if "professional_role" not in COLUMNS:
-            raise HTTPException(status_code=500, detail="Database schema is outdated. Run migrations.")
-        return {"status": "healthy", "database": "current"}
-    except Exception as e:
-        return {"status": "unhealthy", "error": str(e)}, 500
 """
+GUIDE = ROUTE + HELLO
 
 
 def test_lying_health_route_is_manual_and_its_diff_applies(site: Site) -> None:
@@ -74,8 +62,8 @@ def test_without_a_server_the_pair_is_a_risk(site: Site) -> None:
 def test_body_that_speaks_of_something_else_is_fresh(site: Site, body: str) -> None:
     site.write(
         "app/main.py",
-        GUIDE.split('@app.get("/health/db")', maxsplit=1)[0]
-        + f"@app.get('/health')\ndef health():\n    return {body}\n",
+        f"from fastapi import FastAPI\n\napp = FastAPI()\n{HELLO}\n\n"
+        f"@app.get('/health')\ndef health():\n    return {body}\n",
     )
     site.commit()
     site.serve()
