@@ -169,17 +169,17 @@ def _ending(facts: Facts, report: Report, pid: int) -> Plan:
     """Return the plan that ends a process which a finding names. Raises UsageError for any other."""
     table = facts.get(ProcessTable)
     process = table.find(pid)
-    if pid in table.ancestors:
-        raise UsageError(
-            what=f"process {pid} is not ended",
-            why="it runs this very command",
-            next="Run unstale from another terminal.",
-        )
     named = [each for each in report.findings if pid in each.finding.pids]
     if process is None or not named:
         raise UsageError(
             what=f"process {pid} is not ended",
             why="no finding of this project names it",
             next="unstale check",
+        )
+    if pid in table.ancestors:
+        raise UsageError(
+            what=f"process {pid} is not ended",
+            why="it runs this very command",
+            next="Run unstale from another terminal.",
         )
     return Plan((Step(End(pid, process.ticks, process.command), tuple(named)),))
