@@ -55,14 +55,17 @@ class Engine:
         self.run("docker", "import", str(self._rootfs()), BASE)
 
     def stop(self) -> None:
-        """End it and the containers that it runs."""
-        if self.process is not None:
-            left = self.run("docker", "ps", "-aq").stdout.split()
-            if left:
-                self.run("docker", "rm", "-f", *left)
-            self.run("docker", "network", "prune", "-f")
-            self.process.terminate()
-            self.process.wait(30)
+        """End it and the containers that it runs; what it mounted on itself goes too."""
+        if self.process is None:
+            return
+        left = self.run("docker", "ps", "-aq", check=False).stdout.split()
+        if left:
+            self.run("docker", "rm", "-f", *left, check=False)
+        self.run("docker", "network", "prune", "-f", check=False)
+        self.process.terminate()
+        self.process.wait(30)
+        if os.path.ismount(self.place / "data-root"):
+            subprocess.run(["umount", "-l", str(self.place / "data-root")], check=True)
 
     def run(
         self, *argv: str, cwd: Path | None = None, check: bool = True
