@@ -61,6 +61,8 @@ def importable(
         )
     )
     module = (process.app or "").partition(":")[0].replace(".", "/")
+    if _foreign(facts, process, module):
+        return ()
     for place in roots:
         for name in (f"{module}.py", f"{module}/__init__.py"):
             entry = f"{place}/{name}".lstrip("/")
@@ -76,6 +78,8 @@ def importable(
                 return tuple(inside[name] for name in sorted(names))
         above = {f"{place}/{each}".lstrip("/") for each in _above(module)}
         _require_open(root, process, sorted(closed & above))
+    if not facts.project.contains(process.cwd or "/"):
+        return ()
     below = base[len(root) :].strip("/")
     return tuple(
         each
@@ -84,6 +88,14 @@ def importable(
         and not _NOT_LOADED & set(Path(name).parts[:-1])
         and not Path(name).name.startswith(("test_", "conftest"))
     )
+
+
+def _foreign(facts: Facts, process: AppProcess, module: str) -> bool:
+    """Return whether it is another project's server, run by this one's interpreter: its own directory comes first."""
+    if facts.project.contains(process.cwd or "/"):
+        return False
+    names = (f"{process.cwd}/{module}.py", f"{process.cwd}/{module}/__init__.py")
+    return any(facts.host.stat(name) is not None for name in names)
 
 
 def _named_by_settings(facts: Facts, process: AppProcess) -> bool:

@@ -46,7 +46,7 @@ def process_runs_older_code(processes: AppProcesses, code: LoadedCode) -> Iterat
     """
     for process in processes.loading_code():
         loaded = code.of(process.pid)
-        if loaded is None or process.reload:
+        if loaded is None or process.reload or not loaded.considered:
             continue
         yield from _judge(processes, process, loaded, code)
 
