@@ -33,6 +33,7 @@ MARGIN = 2.4
 _LEFT_OUT = shutil.ignore_patterns(
     ".venv", "node_modules", "dist", "__pycache__", "*.db*", ".env", "*.tsbuildinfo"
 )
+_NAMES = ("AI Exchange", "AI Workshop", "AI Handbook", "AI Showcase", "AI Notebook")
 _OURS = ("PYTHON", "VIRTUAL_ENV", "UV_", "npm_", "MAKE", "MFLAGS", "COV_")
 
 
@@ -189,7 +190,7 @@ class Arena:
         """Change the app's name in its settings, to one of equal length."""
         settings = self.backend / "app/settings.py"
         name = self._name()
-        other = f"{name[:-1]}{chr(ord(name[-1]) + 1)}"
+        other = _NAMES[(_NAMES.index(name) + 1) % len(_NAMES)]
         settings.write_text(settings.read_text().replace(f'"{name}"', f'"{other}"'))
 
     def shown_name(self) -> tuple[str, bool]:

@@ -68,10 +68,10 @@ def show(arena: Arena, name: str, fault: Fault) -> Row:
     broken = not _felt(arena, fault)
     found, codes = _timed(arena.codes)
     print(f"\n{_findings(arena.unstale('check').stdout)}")
-    cured, fixed = _timed(lambda: _cure(arena, fault))
+    cured, plan = _timed(lambda: _cure(arena, fault))
     right = _felt(arena, fault)
     undone = "manual" if fault.edit else ""
-    if not fault.edit and any(step["undoable"] for step in fixed["steps"]):
+    if not fault.edit and any(step["undoable"] for step in plan["steps"]):
         undone = _undo(arena, fault)
     left, lost = arena.codes(), max(0, rows - arena.rows())
     problems = [f"{lost} rows were lost"] if lost else []
@@ -100,19 +100,15 @@ def _timed(act: Callable[[], T]) -> tuple[float, T]:
 
 
 def _cure(arena: Arena, fault: Fault) -> dict[str, Any]:
-    """Fix as a user would: by the tool, or by the edit that it prints."""
-    done = arena.unstale("fix", "--yes", "--format", "json")
-    run: dict[str, Any] = json.loads(done.stdout)
-    for step in run["steps"]:
-        note = f": {step['note']}" if step["note"] else ""
-        print(f"{', '.join(step['codes'])} {step['action']} {step['state']}{note}")
+    """Fix as a user would: by the tool, or by the edit that it prints; return the plan."""
+    plan: dict[str, Any] = json.loads(arena.unstale("fix", "--dry-run", "--format", "json").stdout)
+    print(arena.unstale("fix", "--yes").stdout)
     if fault.edit:
-        step = next(each for each in run["steps"] if fault.check.code in each["codes"])
-        print("\n".join(step["preview"]))
+        step = next(each for each in plan["steps"] if fault.check.code in each["codes"])
         fault.edit(arena, tuple(step["preview"]))
     if fault.after_fix:
         fault.after_fix(arena)
-    return run
+    return plan
 
 
 def _undo(arena: Arena, fault: Fault) -> str:

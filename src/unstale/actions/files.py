@@ -23,12 +23,7 @@ class MoveToTrash(Action):
     paths: tuple[str, ...]
 
     def title(self) -> str:
-        name = Path(self.paths[0]).name
-        return (
-            f"move {name} to the trash"
-            if len(self.paths) == 1
-            else f"move {len(self.paths)} files to the trash"
-        )
+        return f"move {_named(self.paths)} to the trash"
 
     def preview(self) -> tuple[str, ...]:
         return tuple(f"mv {path} /tmp/" for path in self.paths)
@@ -56,7 +51,7 @@ class PutBack(Action):
     pairs: tuple[tuple[str, str], ...]
 
     def title(self) -> str:
-        return f"put {len(self.pairs)} files back"
+        return f"put {_named(tuple(original for _, original in self.pairs))} back"
 
     def preview(self) -> tuple[str, ...]:
         return tuple(f"mv {kept} {original}" for kept, original in self.pairs)
@@ -127,6 +122,10 @@ class SwapBack(Action):
 
     def _replaced(self, keep: Keep) -> str:
         return f"{keep.trash}/replaced-{Path(self.original).name}"
+
+
+def _named(paths: tuple[str, ...]) -> str:
+    return Path(paths[0]).name if len(paths) == 1 else f"{len(paths)} files"
 
 
 def listing(host: Host, prefix: str) -> str:
