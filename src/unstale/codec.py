@@ -80,6 +80,8 @@ def _decode_container(origin: Any, arguments: tuple[Any, ...], value: Any) -> An
 
 
 def _decode_scalar(kind: Any, value: Any) -> Any:
+    if isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        return kind(*value)
     if kind is datetime:
         return datetime.fromisoformat(value)
     if kind is bytes:
