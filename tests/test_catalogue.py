@@ -10,10 +10,11 @@ import pytest
 from lab.fault import fault_of
 from unstale.check import HEADINGS, RETIRED, Check, catalogue
 from unstale.examine import examine
-from unstale.fact import Options, RecordedFacts
+from unstale.fact import Options
 from unstale.layer import Layer, Risk, State
 from unstale.local import LocalHost
 from unstale.project import Project
+from unstale.recording import RecordedFacts
 
 CODES = [each.code for each in catalogue()]
 each_check = pytest.mark.parametrize("check", catalogue(), ids=CODES)

@@ -67,6 +67,7 @@ class Facts:
         self.options = options or Options()
         self._known: dict[type[Fact], Fact | UnstaleError] = {}
         self._took: dict[str, float] = {}
+        self._running: set[str] = set()
         self._looks: dict[tuple[Callable[..., Any], str], Any] = {}
         self._locks: dict[object, threading.RLock] = {}
         self._guard = threading.Lock()
@@ -110,6 +111,11 @@ class Facts:
             return tuple(fact for fact in self._known.values() if isinstance(fact, Fact))
 
     @property
+    def running(self) -> tuple[str, ...]:
+        """Return the names of the facts that are being gathered now."""
+        return tuple(sorted(self._running.copy()))
+
+    @property
     def timings(self) -> dict[str, float]:
         """Return the seconds that each fact took, others that it asked for included."""
         return dict(self._took)
@@ -126,6 +132,7 @@ class Facts:
         if kind.costly and self.options.fast:
             return Skipped(what="--fast", why=f"it needs {kind.costly}", next="Leave out --fast.")
         chain.append(kind)
+        self._running.add(name_of(kind))
         began = self.host.now()
         try:
             return kind.gather(self)
@@ -135,6 +142,7 @@ class Facts:
             return _unread(error)
         finally:
             chain.pop()
+            self._running.discard(name_of(kind))
             self._took[name_of(kind)] = (self.host.now() - began).total_seconds()
 
 
@@ -147,41 +155,6 @@ def _unread(error: OSError) -> Unavailable:
     shut = isinstance(error, PermissionError)
     following = "Run as a user who may read it." if shut else f"ls -l {name}"
     return Unavailable(what=f"cannot read {name}", why=why, next=following)
-
-
-class RecordedFacts(Facts):
-    """Facts from a snapshot; what it does not hold is unavailable, and nothing is looked at."""
-
-    def __init__(
-        self, project: Project, host: Host, options: Options, recorded: dict[str, Any]
-    ) -> None:
-        super().__init__(project, host, options)
-        self._recorded = recorded
-
-    def _gather(self, kind: type[F]) -> F | UnstaleError:
-        record = self._recorded.get(name_of(kind))
-        if not isinstance(record, dict):
-            return Unavailable(
-                what=f"{name_of(kind)} is not in the recording",
-                why="the recorded run did not need it",
-                next="Record again with the same options.",
-            )
-        try:
-            if "error" in record:
-                words = dict(record)
-                return _ERRORS[words.pop("error")](**words)
-            return codec.decode(kind, record["fact"])  # type: ignore[no-any-return]  # the codec's own type
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            return Unavailable(
-                what=f"{name_of(kind)} cannot be replayed",
-                why=f"the recording is damaged or of another version ({type(error).__name__})",
-                next="Record again with --record.",
-            )
-
-
-_ERRORS: dict[str, type[UnstaleError]] = {
-    each.__name__: each for each in (Absent, Unavailable, Skipped)
-}
 
 
 def name_of(kind: type[Fact]) -> str:

@@ -20,6 +20,12 @@ from unstale.layer import Layer, Severity
 
 pytestmark = pytest.mark.lab
 
+SHOWN_BY = re.compile(
+    r"/|[\w.]+/|https?://|\.?\w[\w.-]*$"  # a file or a URL
+    r"|(?:alembic|cat|curl|docker|find|git|grep|ls|lslocks|npm|ps|python|readlink|sed|sha256sum|sqlite3|stat|tr)\b"
+)
+"""What shows a piece of evidence again."""
+
 EXITS = {Severity.STALE: 1, Severity.RISK: 0, Severity.NOTE: 0}
 each_check = pytest.mark.parametrize("check", catalogue(), ids=lambda each: each.code)
 
@@ -77,6 +83,9 @@ def exactly(check: Check, report: dict[str, Any]) -> None:
     assert set(roots.values()) == {check.code}, report["findings"]
     assert all(each["root"] in roots for each in found if each["root"] is not None)
     assert report["crashed"] == []
+    for each in found:
+        for evidence in (each["want"], each["have"]):
+            assert SHOWN_BY.match(evidence["source"]), evidence
 
 
 def same(replayed: dict[str, Any], live: dict[str, Any]) -> None:
@@ -111,6 +120,10 @@ def by_the_tool(
         fault.after_fix(arena)
     assert done.returncode == 0, done.stdout + done.stderr
     cured(arena, fault)
+    after = bytes_of(arena)
+    again = arena.unstale("fix", "--yes")
+    assert (again.returncode, again.stdout) == (0, "nothing to fix\n"), again.stdout
+    assert bytes_of(arena) == after
     finding = next(each for each in report["findings"] if each["code"] == fault.check.code)
     if finding["fix"]["undoable"]:
         back = arena.unstale("undo", "--yes")

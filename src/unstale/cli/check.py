@@ -12,11 +12,13 @@ import click
 from unstale import __version__, codec
 from unstale.check import Check, catalogue
 from unstale.cli.options import facts_for, selection
+from unstale.cli.progress import noticed
 from unstale.errors import UsageError
 from unstale.examine import examine
-from unstale.fact import Facts, Options, RecordedFacts
+from unstale.fact import Facts, Options
 from unstale.local import LocalHost
 from unstale.project import Project
+from unstale.recording import RecordedFacts
 from unstale.redact import MASK
 from unstale.render import text
 from unstale.render.json import as_json
@@ -79,7 +81,8 @@ def command(
     options = Options(fast, offline, urls, allow_import, copy_limit * 1024 * 1024)
     facts = _replayed(Path(replay)) if replay else facts_for(directory or path, options)
     left_out = _left_out(facts, only, skip)
-    report = examine(facts, catalogue(), left_out=left_out, strict=strict)
+    with noticed(facts):
+        report = examine(facts, catalogue(), left_out=left_out, strict=strict)
     if record:
         _record(Path(record), facts)
     shown = (

@@ -10,6 +10,7 @@ from unstale.actions.process import End
 from unstale.check import Check, catalogue
 from unstale.cli.options import consent, facts_for, selection
 from unstale.cli.outcomes import as_json, preview, show
+from unstale.cli.progress import noticed
 from unstale.errors import UsageError
 from unstale.examine import examine
 from unstale.fact import Facts
@@ -72,7 +73,8 @@ class _Fixing:
     def look(self, pid: int | None = None) -> tuple[Report, Plan]:
         """Examine anew and plan."""
         self.facts = self.facts.again()
-        report = examine(self.facts, self.checks)
+        with noticed(self.facts):
+            report = examine(self.facts, self.checks)
         todo = plan(report, self.chosen)
         return report, _ending(self.facts, report, pid) if pid is not None else todo
 
