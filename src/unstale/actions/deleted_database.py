@@ -4,6 +4,7 @@ server.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,7 +12,7 @@ from unstale.action import Action, Keep
 from unstale.actions.lifecycle import Start, end, family, launch, startable
 from unstale.actions.owner import act, owned
 from unstale.actions.process import why_not_restart
-from unstale.errors import Halted
+from unstale.errors import Failed, Halted, Unavailable
 from unstale.facts.sqlite import Databases
 from unstale.facts.sqlite_open import Leader, filled_tables
 from unstale.host import Host, Ident
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _LIMIT = 1 << 40  # a copy of the file at the path is made once, whatever its size
 _SIDES = ("-wal", "-shm", "-journal")
+_NAMES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class SaveAndRestart(Action):
         return f"save the deleted {self.path}, put it back and restart process {pids}"
 
     def preview(self) -> tuple[str, ...]:
-        saved = saving(self.pid, self.descriptor, self.wal, "saved.db")
+        wals = (self.wal,) if self.wal >= 0 else ()
+        saved = saving(self.pid, self.descriptor, wals, "saved.db")
         again = tuple(
             line for each in self.leaders for line in (f"kill -TERM {each.pid}", each.words)
         )
@@ -84,18 +87,36 @@ class SaveAndRestart(Action):
         return tuple(f"/proc/{self.pid}/fd/{each}" for each in descriptors)
 
 
-def saving(pid: int, descriptor: int, wal: int, target: str) -> tuple[str, ...]:
-    """Return the commands that save a deleted database by hand."""
-    side = (f"cp /proc/{pid}/fd/{wal} {target}-wal",) if wal >= 0 else ()
-    return (f"cp /proc/{pid}/fd/{descriptor} {target}", *side)
+def saving(pid: int, descriptor: int, wals: tuple[int, ...], target: str) -> tuple[str, ...]:
+    """Return the commands that save a deleted database by hand; of several WALs each to a name of its own."""
+    names = [f"{target}-wal"] if len(wals) == 1 else [f"{target}-wal.{wal}" for wal in wals]
+    sides = (f"cp /proc/{pid}/fd/{wal} {name}" for wal, name in zip(wals, names, strict=True))
+    return (f"cp /proc/{pid}/fd/{descriptor} {target}", *sides)
 
 
 def _save(host: Host, held: tuple[str, ...], place: str) -> str:
     """Copy file and WAL, and merge both into one verified file; return its name."""
     for source, suffix in zip(held, ("", "-wal"), strict=False):
         host.copy(source, f"{place}/held.db{suffix}")
-    host.backup_database(f"{place}/held.db", f"{place}/merged.db")
-    return f"{place}/merged.db"
+    merged = f"{place}/merged.db"
+    host.backup_database(f"{place}/held.db", merged)
+    host.copy(f"{place}/held.db", f"{place}/alone.db")
+    lacking = _tables(host, f"{place}/alone.db") - _tables(host, merged)
+    if lacking:
+        raise Failed(
+            what="the deleted database was not saved whole",
+            why=f"with its WAL it lacks {', '.join(sorted(lacking))}: the WAL may be another's",
+            next=f"Nothing was put back. Look at both: ls {place}",
+        )
+    return merged
+
+
+def _tables(host: Host, path: str) -> frozenset[str]:
+    """Return the tables; none of a file that cannot be read without its WAL."""
+    with suppress(Unavailable):
+        (rows,) = host.query_copy(path, (_NAMES,), limit=_LIMIT)
+        return frozenset(str(row[0]) for row in rows or ())
+    return frozenset()
 
 
 def _stop(host: Host, leader: Leader, logs: str) -> Start | tuple[str, ...]:

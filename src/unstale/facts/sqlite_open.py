@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from unstale.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from unstale.fact import Facts
     from unstale.facts.app_process import AppProcess
     from unstale.facts.processes import Held, ProcessTable
@@ -41,15 +39,16 @@ class Leader:
 class Deleted:
     """A deleted database that processes of ours still hold.
 
-    `descriptor` and `wal` are those of `pid`; `wal` is -1 without one. `pids` are all holders.
-    `beside` is the size of the file that is now at the path, None when nothing is there, and
-    `filled` names its tables that hold rows.
+    `descriptor` and `wals` are those of `pid`: without a WAL none, and of several only one is its
+    own. `certain`: the one is. `pids` are all holders. `beside` is the size of the file that is now
+    at the path, None when nothing is there, and `filled` names its tables that hold rows.
     """
 
     path: str
     pid: int
     descriptor: int
-    wal: int
+    wals: tuple[int, ...]
+    certain: bool
     size: int
     pids: tuple[int, ...]
     leaders: tuple[Leader, ...]
@@ -79,22 +78,33 @@ def deleted(
         seen = facts.host.stat(_link(each)) if each.gone else None
         if seen is not None:
             files.setdefault((seen.device, seen.inode), []).append(each)
-    return tuple(_deleted(facts, table, mine, holders) for holders in files.values())
+    paths = [holders[0].target for holders in files.values()]
+    return tuple(
+        _deleted(facts, table, mine, holders, alone=paths.count(holders[0].target) == 1)
+        for holders in files.values()
+    )
 
 
 def _deleted(
-    facts: Facts, table: ProcessTable, mine: tuple[AppProcess, ...], holders: list[Held]
+    facts: Facts,
+    table: ProcessTable,
+    mine: tuple[AppProcess, ...],
+    holders: list[Held],
+    *,
+    alone: bool,
 ) -> Deleted:
     host, first = facts.host, holders[0]
     by_pid = {each.pid: each for each in mine}
     apps = [by_pid[each.pid] for each in holders]
     leaders = {leader.pid: leader for each in apps for leader in (by_pid.get(each.leader, each),)}
     beside, seen = host.stat(first.target), host.stat(_link(first))
+    wals, certain = _wals(host, table, first, replaced=beside is not None)
     return Deleted(
         path=first.target,
         pid=first.pid,
         descriptor=first.descriptor,
-        wal=next(_sides(host, table, first, "-wal"), -1),
+        wals=wals,
+        certain=certain and (alone or not wals),
         size=seen.size if seen else 0,
         pids=tuple(sorted({each.pid for each in holders})),
         leaders=tuple(Leader(each.pid, each.ticks, each.command) for each in leaders.values()),
@@ -121,10 +131,25 @@ def filled_tables(host: Host, path: str, limit: int) -> tuple[str, ...]:
     return tuple(name for name, rows in zip(tables, answers, strict=True) if rows)
 
 
-def _sides(host: Host, table: ProcessTable, main: Held, suffix: str) -> Iterator[int]:
+def _wals(
+    host: Host, table: ProcessTable, main: Held, *, replaced: bool
+) -> tuple[tuple[int, ...], bool]:
+    """Return the descriptors of the WALs that may be the deleted file's, and whether it is sure which one is.
+
+    A server that opens the path again, where now another file is, holds that file's WAL too. Nothing
+    in a WAL names its database (https://sqlite.org/fileformat2.html#walformat): only that one file
+    was deleted, and one WAL with it, tells them apart.
+    """
+    files: dict[tuple[int, int], Held] = {}
     for each in table.held:
-        if each.pid == main.pid and _named(host, each).target == f"{main.target}{suffix}":
-            yield each.descriptor
+        named = _named(host, each)
+        seen = host.stat(_link(each)) if named.target == f"{main.target}-wal" else None
+        if seen is not None and each.pid == main.pid:
+            files.setdefault((seen.device, seen.inode), named)
+    gone = [each for each in files.values() if each.gone]
+    own = gone if replaced and gone else list(files.values())
+    certain = len(own) <= 1 and not (replaced and own and not gone)
+    return tuple(each.descriptor for each in own), certain
 
 
 def _eligible(project: Project, held: Held) -> bool:

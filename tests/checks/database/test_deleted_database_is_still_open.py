@@ -36,6 +36,18 @@ def add() -> int:
 @app.get("/")
 def count() -> int:
     return db.execute("select count(*) from note").fetchone()[0]
+
+
+more = []
+
+
+@app.get("/another")
+def another() -> int:
+    # as a pool does
+    more.append(sqlite3.connect("app.db", check_same_thread=False, isolation_level=None))
+    more[-1].execute("pragma journal_mode=wal")
+    more[-1].execute("create table if not exists other (x)")
+    return more[-1].execute("select count(*) from other").fetchone()[0]
 """
 
 
@@ -89,6 +101,37 @@ def test_rows_written_after_the_deletion_survive_the_fix(shop: Any, look: Any) -
     assert shop.answer() == 2
     assert shop.answer("/add") == 3
     assert "DBF002" not in shop.codes("--only", "DBF")
+
+
+@pytest.mark.parametrize("times", [1, 4])
+def test_wal_of_the_file_that_took_its_place_is_not_taken_for_its_own(
+    shop: Any, times: int
+) -> None:
+    shop.serve()
+    shop.answer("/add")
+    delete(shop.root)
+    for _ in range(times):
+        shop.answer("/another")
+    assert shop.answer("/add") == 2
+    fixed = shop.unstale("fix", "DBF002", "--yes")
+    assert fixed.returncode == 0, fixed.stdout + fixed.stderr
+    assert shop.answer() == 2
+    assert rows(shop.root / "app.db") == 2
+
+
+def test_two_deleted_files_are_a_persons_choice(shop: Any) -> None:
+    server = shop.serve()
+    shop.answer("/add")
+    delete(shop.root)
+    shop.answer("/another")
+    delete(shop.root)
+    findings = shop.check("--only", "DBF")["findings"]
+    assert {each["code"] for each in findings} == {"DBF002"}
+    assert [each["fix"]["risk"] for each in findings] == ["manual", "manual"]
+    assert all("-wal." in "".join(each["fix"]["preview"]) for each in findings)
+    assert shop.unstale("fix", "--yes").returncode == 1
+    assert server.poll() is None
+    assert shop.answer() == 1
 
 
 def test_rollback_mode_and_nothing_at_the_path(shop: Any) -> None:

@@ -46,8 +46,8 @@ def deleted_database_is_still_open(databases: Databases) -> Iterator[Finding | F
     Fix, risk and undo
     Save file and WAL through descriptors of ours, verify, stop the server, save once more, put the
     file back where nothing or only a file without rows is, start the server. A file with rows
-    there is a choice: the commands are printed. Until then every restart is refused. Not undoable:
-    a deleted file cannot come back.
+    there, or a second WAL that may be its own, is a choice: the commands are printed. Until then
+    every restart is refused. Not undoable: a deleted file cannot come back.
     """
     for file in databases.files:
         if file.openers and databases.lost(file.path) is None:
@@ -72,12 +72,17 @@ def deleted_database_is_still_open(databases: Databases) -> Iterator[Finding | F
 
 
 def _fix(lost: Deleted) -> Action:
+    saved = saving(lost.pid, lost.descriptor, lost.wals, "saved.db")
+    if not lost.certain:
+        choice = "# one of these WALs is its own: try each as saved.db-wal, on copies"
+        return Edit(f"save the deleted {lost.path} and its WAL", (*saved, choice))
     if not lost.filled:
-        return SaveAndRestart(lost.path, lost.pid, lost.descriptor, lost.wal, lost.leaders)
+        wal = next(iter(lost.wals), -1)
+        return SaveAndRestart(lost.path, lost.pid, lost.descriptor, wal, lost.leaders)
     return Edit(
         f"save the deleted {lost.path}, then choose: the file now there has rows too",
         (
-            *saving(lost.pid, lost.descriptor, lost.wal, "saved.db"),
+            *saved,
             "sqlite3 saved.db .dump > saved.sql",
             f"sqlite3 {lost.path} .dump | diff - saved.sql",
         ),
