@@ -87,16 +87,16 @@ class Crowd:
 
     def gather(self) -> None:
         site, python = self.site, sys.executable
-        sqlite = shutil.which("sqlite3")
-        self.typed("pager", program("less", "more"), "app/words.py")
-        self.typed("editor", program("vim", "vi", "nano", "ed"), "app/main.py")
+        if pager := program("less", "more"):
+            self.typed("pager", pager, "app/words.py")
+        if editor := program("vim", "vi", "nano", "ed"):
+            self.typed("editor", editor, "app/main.py")
+        if client := program("sqlite3"):
+            self.typed("database client", client, "shop.db")
         self.typed("shell", "sh", "-i")
         self.typed("interpreter", python)
         self.typed("interpreter with the app loaded", python, "-i", "app/main.py")
         self.typed("debugger", python, "-m", "pdb", "app/main.py")
-        self.typed(
-            "database client", *([sqlite] if sqlite else [python, "-m", "sqlite3"]), "shop.db"
-        )
         self.add("follower", site.run(["tail", "-f", "app/words.py"]))
         self.add("job of a shell", site.run(["sh", "-c", "sleep 600; : uvicorn app.main:app"]))
         self.add("script", site.run([python, "-c", WAITS]))
@@ -121,9 +121,10 @@ class Crowd:
             os.close(terminal)
 
 
-def program(*names: str) -> str:
+def program(*names: str) -> str | None:
+    """Return the first that is installed; CI has one of each kind."""
     found = next((path for name in names if (path := shutil.which(name))), None)
-    assert found, f"none of {', '.join(names)} is installed: make system-deps"
+    assert found or not os.environ.get("CI"), f"none of {', '.join(names)}: make system-deps"
     return found
 
 

@@ -18,7 +18,6 @@ CONFIG = """\
 file={place}/supervisor.sock
 [supervisord]
 nodaemon=true
-user=root
 logfile={place}/supervisord.log
 pidfile={place}/supervisord.pid
 [rpcinterface:supervisor]

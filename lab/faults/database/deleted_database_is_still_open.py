@@ -9,11 +9,12 @@ from lab.arena import Arena
 
 def inject(arena: Arena) -> str:
     """Delete the database under the server, and write through it."""
-    arena.wanted = arena.comments() + 1
+    before = arena.comments()
     for suffix in ("", "-wal", "-shm"):
         Path(f"{arena.database}{suffix}").unlink(missing_ok=True)
     body = {"body": "Written after the deletion."}
     told = arena.ask("/api/resources/1/comments", body, arena.sign_in())
+    arena.wanted = before + (told.status == 201)
     return f"rm ai_exchange.db*, as the guide says; a comment written now is still answered with {told.status}"
 
 
