@@ -22,7 +22,7 @@ pytestmark = pytest.mark.lab
 
 SHOWN_BY = re.compile(
     r"/|[\w.]+/|https?://|\.?\w[\w.-]*$"  # a file or a URL
-    r"|(?:alembic|cat|curl|docker|find|git|grep|ls|lslocks|npm|ps|python|readlink|sed|sha256sum|sqlite3|stat|tr)\b"
+    r"|(?:alembic|cat|curl|diff|docker|find|git|grep|ls|lslocks|npm|ps|python|readlink|sed|sha256sum|sqlite3|stat|tr|xxd)\b"
 )
 """What shows a piece of evidence again."""
 

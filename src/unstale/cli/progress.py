@@ -17,7 +17,7 @@ _FIRST, _NEXT = 1.0, 4.0
 @contextmanager
 def noticed(facts: Facts) -> Iterator[None]:
     """Name the facts that are still being gathered after 1 s and each 4 s from then on, where a person watches."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():  # None: the caller closed it
         yield
         return
     done = threading.Event()
