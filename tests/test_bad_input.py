@@ -541,6 +541,25 @@ def test_reader_who_leaves_does_not_change_the_verdict(site: Site) -> None:
         os.close(write)
 
 
+def test_server_of_another_whose_place_is_shut_is_nothing_to_this_project(
+    site: Site, tmp_path: Path
+) -> None:
+    """Its command names an interpreter that may not be looked at; only one in the project would count."""
+    elsewhere = tmp_path / "elsewhere/.venv/bin"
+    elsewhere.mkdir(parents=True)
+    site.serve()
+    argv = [f"{elsewhere}/python", "600"]
+    stranger = subprocess.Popen(argv, executable=shutil.which("sleep"), cwd=tmp_path)
+    try:
+        with closed(tmp_path / "elsewhere"):
+            done = run(site, "check")
+            assert done.returncode == 0, done.stdout
+            assert "unknown" not in done.stdout
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
 def test_closed_stdout_is_no_error(site: Site) -> None:
     for closing_words in (">&-", "2>&-"):
         line = f"{sys.executable} -m unstale check {closing_words}"

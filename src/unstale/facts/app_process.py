@@ -157,9 +157,13 @@ def _prefix(process: Process, facts: Facts) -> str | None:
     program = Path(process.words[0]) if process.words else Path()
     if not program.name.startswith(("python", "pypy")) or len(program.parts) < 3:  # noqa: PLR2004 - PREFIX/bin/python
         return None
-    place = Path(process.cwd or "/") / program.parent.parent
-    place = Path(str(place).replace("/./", "/"))
-    return str(place) if facts.host.stat(str(place / "pyvenv.cfg")) else None
+    place = Path(str(Path(process.cwd or "/") / program.parent.parent).replace("/./", "/"))
+    try:
+        return str(place) if facts.host.stat(str(place / "pyvenv.cfg")) else None
+    except OSError:  # shut: nothing to us, unless it is in the project
+        if facts.project.contains(place):
+            raise
+        return None
 
 
 def _owner(process: Process, table: ProcessTable) -> str:
