@@ -8,16 +8,13 @@ from datetime import datetime
 from pathlib import Path
 
 from unstale.fact import Facts
-from unstale.facts.commands import Command, parse, supervises
+from unstale.facts.commands import Command, parse, supervises, wraps
 from unstale.facts.environ import environ_of
 from unstale.facts.processes import Process, ProcessTable
 from unstale.facts.sockets import Listeners
 from unstale.layer import Standing
 from unstale.project import Backend, Project
 
-_WRAPPERS = frozenset(
-    {"npm", "npx", "pnpm", "yarn", "bun", "uv", "uvx", "poetry", "pipenv", "pdm", "hatch"}
-)
 _WRAPPER_MARKS = frozenset(
     {"npm_lifecycle_event", "npm_command", "UV_RUN_RECURSION_DEPTH", "POETRY_ACTIVE"}
 )
@@ -191,13 +188,7 @@ def _abandoned(process: Process, table: ProcessTable, facts: Facts) -> bool:
         return False
     parent = table.find(process.ppid)
     while parent is not None and parent.pid > 1:
-        if any(_wrapper(word) for word in parent.words[:2]):
+        if any(wraps(word) for word in parent.words[:2]):
             return False
         parent = table.find(parent.ppid)
     return True
-
-
-def _wrapper(word: str) -> bool:
-    """Return whether the word names a wrapper; npm rewrites its title to one word, "npm run dev"."""
-    program = Path(word.partition(" ")[0]).name
-    return program.removesuffix(".js").removesuffix("-cli") in _WRAPPERS

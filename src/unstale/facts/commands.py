@@ -21,6 +21,9 @@ _WORKING = {
     "rq": ("worker", "worker-pool"),
     "taskiq": ("worker", "scheduler"),
 }
+_WRAPPERS = frozenset(
+    {"npm", "npx", "pnpm", "yarn", "bun", "uv", "uvx", "poetry", "pipenv", "pdm", "hatch"}
+)
 DEV_TOOLS = ("vite", "next", "webpack-dev-server", "react-scripts")
 _FLAGS_WITHOUT_VALUE = frozenset(
     ["-B", "-E", "-I", "-O", "-OO", "-P", "-S", "-s", "-u", "-v", "-x", "-q", "-b", "-d"]
@@ -58,6 +61,12 @@ def parse(words: tuple[str, ...]) -> Command:
     if program in SERVERS:
         return _server(program, words[1:])
     return _node(words) if program in DEV_TOOLS else Command("other", program)
+
+
+def wraps(word: str) -> bool:
+    """Return whether the word names a wrapper; npm rewrites its title to one word, "npm run dev"."""
+    program = PurePath(word.partition(" ")[0]).name
+    return program.removesuffix(".js").removesuffix("-cli") in _WRAPPERS
 
 
 def supervises(words: tuple[str, ...]) -> bool:
