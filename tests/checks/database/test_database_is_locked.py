@@ -29,6 +29,7 @@ def test_forgotten_transaction_is_found_and_its_holder_only_named(
 ) -> None:
     child = hold(project / "app.db", "delete", TABLE, "begin immediate")
     os.kill(child.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
     (found,) = judged(look(project))
     assert isinstance(found, Finding)
     assert found.severity is Severity.STALE
