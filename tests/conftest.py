@@ -107,7 +107,7 @@ class Site:
     def answer(self, path: str = "/") -> Any:
         try:
             with urllib.request.urlopen(
-                f"http://127.0.0.1:{self.port}{path}", timeout=2
+                f"http://127.0.0.1:{self.port}{path}", timeout=10
             ) as response:
                 return json.loads(response.read())
         except (OSError, urllib.error.URLError):
