@@ -1,0 +1,38 @@
+"""unstale db: the project's databases, one module a command."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "status": "What each database is, its revision, its backups, and who holds it.",
+    "backup": "Make a verified online backup.",
+    "restore": "Bring a backup back; the replaced database is kept.",
+    "migrate": "Lint, back up, rehearse on a copy, migrate, prove.",
+    "adopt": "Put a database that create_all made under Alembic, without changing a row.",
+}
+
+
+class _Databases(click.Group):
+    """Imports a command only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"unstale.cli.db.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - a bug of ours
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Databases)
+def command() -> None:
+    """Look after the project's databases: status, backup, restore, migrate, adopt."""
