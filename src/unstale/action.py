@@ -60,8 +60,15 @@ class Action(ABC):
         return None
 
     @abstractmethod
-    def apply(self, host: Host, keep: Keep) -> None:
-        """Do it. Raises Failed or Halted with what is left."""
+    def apply(self, host: Host, keep: Keep) -> str | None:
+        """Do it; return what a person should know besides, if anything. Raises Failed or Halted with what is left."""
+
+    def recover(self, facts: Facts, keep: Keep) -> str | None:
+        """Decide what a killed `apply` left, and return what became of it; None leaves it to the inverse.
+
+        Raises Failed where a person must look.
+        """
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 from unstale.errors import Failed
@@ -98,39 +96,3 @@ def signal_exactly(ident: Ident, number: int) -> bool:
     finally:
         os.close(descriptor)
     return True
-
-
-def spawn(
-    argv: tuple[str, ...],
-    *,
-    cwd: str,
-    env: dict[str, str],
-    stdout: str,
-    stderr: str,
-    uid: int | None,
-) -> Ident:
-    """Start a process in its own session, reparented at once so that it never becomes our zombie."""
-    with open(os.devnull, "rb") as nothing, _appending(stdout) as out, _appending(stderr) as err:
-        child = subprocess.Popen(  # noqa: S603 - the argv of a process that ran before
-            argv,
-            cwd=cwd,
-            env=env,
-            stdin=nothing,
-            stdout=out,
-            stderr=err,
-            start_new_session=True,
-            user=None if uid is None or uid == os.getuid() else uid,
-        )
-    started = ticks(child.pid)
-    child.returncode = 0  # it outlives us; the interpreter must not wait for it or warn
-    if started is None:
-        with suppress(ChildProcessError):
-            os.waitpid(child.pid, 0)
-        raise Failed(
-            what=f"{argv[0]} ended at once", why="it did not stay up", next=f"Read {stderr}."
-        )
-    return Ident(child.pid, started)
-
-
-def _appending(path: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - BinaryIO, private
-    return open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600))

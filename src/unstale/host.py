@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from unstale.evidence import Evidence
 
-__all__ = ["Answer", "Entry", "Evidence", "Host", "Ident", "Ran", "Stat"]
+__all__ = ["NONE", "Answer", "Entry", "Evidence", "Host", "Ident", "Ran", "Stat", "Visit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,19 @@ class Ident:
 
     pid: int
     ticks: int
+
+
+NONE: Mapping[int, int] = MappingProxyType({})
+
+
+class Visit(Protocol):
+    """A connection that stays open while we look who accepted it."""
+
+    port: int
+    """The number of our end."""
+
+    def ask(self, path: str, timeout: float) -> int:
+        """Send GET and return the status. Raises OSError when no answer comes in that many seconds."""
 
 
 class Host(Protocol):
@@ -183,8 +198,20 @@ class Host(Protocol):
         stdout: str,
         stderr: str,
         uid: int | None = None,
+        inherit: Mapping[int, int] = NONE,
     ) -> Ident:
-        """Start a detached process that outlives us; output is appended to the named files."""
+        """Start a detached process that outlives us; output is appended to the named files.
+
+        `inherit` gives its descriptors by number, and which of ours each is.
+        """
+
+    def taken(
+        self, ident: Ident, descriptors: tuple[int, ...]
+    ) -> AbstractContextManager[tuple[int, ...]]:
+        """Share descriptors of a running process, which goes on using them; give ours. Raises OSError."""
+
+    def visit(self, address: str, port: int, *, tls: bool) -> AbstractContextManager[Visit]:
+        """Connect to a server of this machine. Raises OSError."""
 
     def sleep(self, seconds: float) -> None:
         """Wait."""

@@ -6,14 +6,15 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from unstale import eyes, hands, sqlite_copy, sqlite_hands
+from unstale import eyes, hands, launcher, sqlite_copy, sqlite_hands
 from unstale.errors import Failed, Unavailable
-from unstale.host import Answer, Entry, Ident, Ran, Stat
+from unstale.host import NONE, Answer, Entry, Ident, Ran, Stat, Visit
 
 
 class LocalHost:
@@ -168,9 +169,22 @@ class LocalHost:
         stdout: str,
         stderr: str,
         uid: int | None = None,
+        inherit: Mapping[int, int] = NONE,
     ) -> Ident:
         self._require_changing(f"start {argv[0]}")
-        return hands.spawn(argv, cwd=cwd, env=env, stdout=stdout, stderr=stderr, uid=uid)
+        out = (stdout, stderr)
+        return launcher.spawn(argv, cwd=cwd, env=env, output=out, uid=uid, inherit=inherit)
+
+    def taken(
+        self, ident: Ident, descriptors: tuple[int, ...]
+    ) -> AbstractContextManager[tuple[int, ...]]:
+        self._require_changing(f"share descriptors of {ident.pid}")
+        return launcher.taken(ident, descriptors)
+
+    def visit(self, address: str, port: int, *, tls: bool) -> AbstractContextManager[Visit]:
+        from unstale import web  # noqa: PLC0415 - loaded when something is asked
+
+        return web.visit(address, port, tls=tls)
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)

@@ -120,7 +120,7 @@ def _do(run: Run, number: int, step: Step, facts: Facts) -> Outcome:
         return Outcome(number, step, "refused", f"the pre-flight could not look: {error}")
     run.journal.append(now(), run.id, "intent", intent(number, step, inverse))
     try:
-        action.apply(facts.host, run.keep(number))
+        note = action.apply(facts.host, run.keep(number)) or ""
     except (UnstaleError, OSError) as error:
         return _unwound(run, Outcome(number, step, "failed", str(error)), inverse, facts)
     left = _uncured(step, facts)
@@ -128,8 +128,9 @@ def _do(run: Run, number: int, step: Step, facts: Facts) -> Outcome:
         return _unwound(
             run, Outcome(number, step, "failed", f"it did not cure {left}"), inverse, facts
         )
-    run.journal.append(now(), run.id, "done", {"step": number})
-    return Outcome(number, step, "done", undoable=inverse is not None)
+    words = {"step": number, **({"why": mask(note)} if note else {})}
+    run.journal.append(now(), run.id, "done", words)
+    return Outcome(number, step, "done", note, undoable=inverse is not None)
 
 
 def _uncured(step: Step, facts: Facts) -> str:
@@ -160,6 +161,7 @@ def intent(number: int, step: Step, inverse: Action | None) -> dict[str, Any]:
         "title": step.action.title(),
         "codes": list(step.codes),
         "risk": step.action.risk.word,
+        "action": pack(step.action),
         "inverse": inverse and pack(inverse),
     }
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import socket
+import ssl
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from urllib.parse import urlsplit
 
 from unstale.errors import Unavailable
 from unstale.host import Answer
+
+_CONNECT = 5.0  # seconds
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -72,3 +78,38 @@ def _body(response: http.client.HTTPResponse, limit: int, deadline: float) -> by
         chunks.append(chunk)
         size += len(chunk)
     return b"".join(chunks)
+
+
+class Visit:
+    """A connection to a server of this machine that stays open while we look who accepted it."""
+
+    def __init__(self, address: str, port: int, *, tls: bool) -> None:
+        self._connection = http.client.HTTPConnection(address, port, timeout=_CONNECT)
+        self._tls = tls
+        self._connection.connect()
+        self.port: int = self._connection.sock.getsockname()[1]
+
+    def ask(self, path: str, timeout: float) -> int:
+        """Send GET and return the status. Raises OSError when no answer comes in that many seconds."""
+        sock = self._connection.sock
+        sock.settimeout(timeout)
+        if self._tls:
+            context = ssl._create_unverified_context()  # noqa: S323, SLF001 - who accepted it is known from the kernel
+            self._connection.sock = context.wrap_socket(sock)
+            self._tls = False
+        try:
+            self._connection.request("GET", path, headers={"Accept": "*/*", "Connection": "close"})
+            return self._connection.getresponse().status
+        except http.client.HTTPException as error:
+            raise OSError(errno.EPROTO, f"no HTTP: {type(error).__name__}") from None
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+
+@contextmanager
+def visit(address: str, port: int, *, tls: bool) -> Iterator[Visit]:
+    """Connect. Raises OSError."""
+    with closing(Visit(address, port, tls=tls)) as made:
+        yield made

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from unstale.errors import Failed
 from unstale.facts.env_files import secrets
 from unstale.facts.environ import environ_of
 from unstale.facts.sockets import listening_ports
-from unstale.host import Host, Ident
+from unstale.host import NONE, Host, Ident
 from unstale.redact import hide
 
 GRACE = 10.0
@@ -18,6 +21,10 @@ GRACE = 10.0
 
 START = 30.0
 """Seconds that a successor has to listen on its predecessor's ports."""
+
+SHIM = Path(__file__).parent.parent / "guard" / "inherit_listener"
+VARIABLE = "UNSTALE_LISTENERS"
+"""What leads a successor to its listeners: guard/inherit_listener."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,7 @@ class Start:
 
 def startable(host: Host, pid: int, logs: str) -> Start:
     """Read from proc(5) what starts this process again; output that went to no file goes to `logs`."""
-    env = environ_of(host, pid)
+    env = without_traces(environ_of(host, pid))
     host.makedirs(logs)
     seen = host.stat(f"/proc/{pid}")
     return Start(
@@ -47,6 +54,16 @@ def startable(host: Host, pid: int, logs: str) -> Start:
         uid=seen.uid if seen else 0,
         ports=listening_ports(host, (pid,)),
     )
+
+
+def without_traces(env: dict[str, str]) -> dict[str, str]:
+    """Return the environment without what led the process to its listeners, if it took over from another."""
+    clean = {key: value for key, value in env.items() if key != VARIABLE}
+    first, _, rest = clean.get("PYTHONPATH", "").partition(os.pathsep)
+    if VARIABLE in env and Path(first).name == SHIM.name:
+        del clean["PYTHONPATH"]
+        clean.update({"PYTHONPATH": rest} if rest else {})
+    return clean
 
 
 def argv_of(host: Host, pid: int) -> tuple[str, ...]:
@@ -75,12 +92,13 @@ def family(host: Host, ident: Ident) -> tuple[Ident, ...]:
         with suppress(OSError):
             for task in host.names(f"/proc/{each.pid}/task"):
                 words = host.read(f"/proc/{each.pid}/task/{task}/children").split()
-                found += [Ident(int(word), _ticks(host, int(word))) for word in words]
+                found += [ident_of(host, int(word)) for word in words]
     return tuple(found)
 
 
-def _ticks(host: Host, pid: int) -> int:
-    return int(stat_of(host, pid)[19])
+def ident_of(host: Host, pid: int) -> Ident:
+    """Return who has the pid now."""
+    return Ident(pid, int(stat_of(host, pid)[19]))
 
 
 def stat_of(host: Host, pid: int) -> list[str]:
@@ -90,12 +108,18 @@ def stat_of(host: Host, pid: int) -> list[str]:
 
 
 def end(host: Host, idents: tuple[Ident, ...]) -> None:
-    """TERM the first, wait for all, TERM whoever outlives it. Raises Failed when one does not end in time."""
-    _terminate(host, idents[0])
+    """TERM the first, wait for all, TERM whoever outlives it. Raises Failed when one does not end in time.
+
+    Who catches TERM and still waits, for a stream that never ends, gets INT: servers then cut what is open
+    (https://www.uvicorn.org/server-behavior/#graceful-process-shutdown).
+    """
+    _signal(host, idents[0], signal.SIGTERM)
     if not _gone(host, idents, GRACE):
+        if host.alive(idents[0]) and _catches(host, idents[0].pid, signal.SIGTERM):
+            _signal(host, idents[0], signal.SIGINT)
         for orphaned in idents[1:] if not host.alive(idents[0]) else ():
-            _terminate(host, orphaned)
-        _gone(host, idents[1:], GRACE / 2)
+            _signal(host, orphaned, signal.SIGTERM)
+        _gone(host, idents, GRACE / 2)
     left = [str(ident.pid) for ident in idents if host.alive(ident)]
     if left:
         raise Failed(
@@ -105,10 +129,19 @@ def end(host: Host, idents: tuple[Ident, ...]) -> None:
         )
 
 
-def _terminate(host: Host, ident: Ident) -> None:
-    """TERM, then CONT: a stopped process would not see the first."""
-    host.signal(ident, signal.SIGTERM)
+def _signal(host: Host, ident: Ident, number: int) -> None:
+    """Signal, then CONT: a stopped process would not see the first."""
+    host.signal(ident, number)
     host.signal(ident, signal.SIGCONT)
+
+
+def _catches(host: Host, pid: int, number: int) -> bool:
+    """Return whether the process has a handler for the signal (SigCgt in proc_pid_status(5))."""
+    with suppress(OSError):
+        status = host.read(f"/proc/{pid}/status").decode("utf-8", "replace")
+        mask = int(status.partition("SigCgt:")[2].split()[0], 16)
+        return bool(mask >> (number - 1) & 1)
+    return False
 
 
 def _gone(host: Host, idents: tuple[Ident, ...], timeout: float) -> bool:
@@ -119,16 +152,25 @@ def _gone(host: Host, idents: tuple[Ident, ...], timeout: float) -> bool:
     return False
 
 
-def launch(host: Host, start: Start) -> Ident:
-    """Start it and wait until it listens where its predecessor did. Raises Failed with its last lines."""
-    ident = host.spawn(
+def spawn(
+    host: Host, start: Start, more: dict[str, str] | None = None, inherit: Mapping[int, int] = NONE
+) -> Ident:
+    """Start it, with more variables and with descriptors of ours."""
+    return host.spawn(
         start.argv,
         cwd=start.cwd,
-        env=start.env,
+        env={**start.env, **(more or {})},
         stdout=start.stdout,
         stderr=start.stderr,
         uid=start.uid,
+        inherit=inherit,
     )
+
+
+def launch(host: Host, start: Start) -> Ident:
+    """Start it and wait until it listens where its predecessor did. Raises Failed with its last lines."""
+    said = said_before(host, start)
+    ident = spawn(host, start)
     for _ in range(int(START / 0.05)):
         pids = tuple(each.pid for each in family(host, ident))
         if set(start.ports) <= set(listening_ports(host, pids)):
@@ -139,14 +181,21 @@ def launch(host: Host, start: Start) -> Ident:
     state = "did not listen in time" if host.alive(ident) else "ended"
     raise Failed(
         what=f"the restarted process {ident.pid} {state}",
-        why=_last_lines(host, start) or "it said nothing",
+        why=last_lines(host, start, said) or "it said nothing",
         next=f"Read {start.stderr}, then start it by hand.",
     )
 
 
-def _last_lines(host: Host, start: Start) -> str:
+def said_before(host: Host, start: Start) -> int:
+    """Return how many bytes its log holds already."""
+    seen = host.stat(start.stderr)
+    return seen.size if seen else 0
+
+
+def last_lines(host: Host, start: Start, said: int) -> str:
+    """Return the last three lines after the first `said` bytes of its log, secrets hidden."""
     with suppress(OSError):
-        lines = host.read(start.stderr).decode("utf-8", "replace").strip().splitlines()
+        lines = host.read(start.stderr)[said:].decode("utf-8", "replace").strip().splitlines()
         values = secrets(host, start.env.values(), f"{start.cwd}/.env")
         return hide(" | ".join(line.strip() for line in lines[-3:]), values)
     return ""

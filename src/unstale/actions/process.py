@@ -1,4 +1,4 @@
-"""Ends and restarts the project's processes: the owner acts first, else TERM and the same command again."""
+"""Ends the project's processes, and says which of them may be restarted."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from unstale.action import Action, Keep
-from unstale.actions.lifecycle import argv_of, end, family, launch, startable
-from unstale.actions.owner import owner_does
+from unstale.actions.lifecycle import argv_of, end
 from unstale.fact import Facts
 from unstale.facts.app_process import AppProcess
 from unstale.facts.app_processes import AppProcesses
@@ -19,38 +18,6 @@ from unstale.facts.entry_points import EntryPoints
 from unstale.facts.sqlite import Databases
 from unstale.host import Host, Ident
 from unstale.layer import Layer, Risk, Standing
-
-
-@dataclass(frozen=True, slots=True)
-class Restart(Action):
-    """Stop a server of the project and start it again as it was: argv, cwd, environment, user, log files."""
-
-    risk: ClassVar[Risk] = Risk.DISRUPTIVE
-    layer: ClassVar[Layer] = Layer.PROCESS
-    restarts: ClassVar[bool] = True
-
-    pid: int
-    ticks: int
-    words: str
-
-    def title(self) -> str:
-        return f"restart process {self.pid}"
-
-    def preview(self) -> tuple[str, ...]:
-        return (f"kill -TERM {self.pid}", self.words)
-
-    def settled(self, facts: Facts) -> bool:
-        return not facts.host.alive(Ident(self.pid, self.ticks))
-
-    def blocked(self, facts: Facts) -> str | None:
-        return unsaved(facts, self.pid) or why_not_restart(facts, self.pid, self.words)
-
-    def apply(self, host: Host, keep: Keep) -> None:
-        if owner_does(host, self.pid, "restart"):
-            return
-        start = startable(host, self.pid, str(keep.state))
-        end(host, family(host, Ident(self.pid, self.ticks)))
-        launch(host, start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +102,3 @@ def _unstartable(host: Host, process: AppProcess) -> str | None:
     if program is None and host.which(argv[0]) is None:
         return f"its command line was rewritten and cannot be repeated: {argv[0]}"
     return None
-
-
-def restarting(processes: AppProcesses, process: AppProcess) -> Restart | None:
-    """Return the restart of whoever leads the process; None for an orphan, which its own finding ends."""
-    if process.role == "orphan":
-        return None
-    leader = processes.leader_of(process)
-    return Restart(leader.pid, leader.ticks, leader.command)

@@ -8,14 +8,13 @@ import click
 
 from unstale.actions.process import End
 from unstale.check import Check, catalogue
-from unstale.cli.options import consent, facts_for, selection
+from unstale.cli.options import changing, consent, facts_for, selection
 from unstale.cli.outcomes import as_json, preview, show
 from unstale.cli.progress import noticed
 from unstale.errors import UsageError
 from unstale.examine import examine
 from unstale.fact import Facts
 from unstale.facts.processes import ProcessTable
-from unstale.journal import locked
 from unstale.layer import Risk, Severity, State
 from unstale.perform import Outcome, begin, perform
 from unstale.plan import Plan, Step, plan
@@ -56,7 +55,7 @@ def command(
             for number, step in enumerate(todo.steps, 1)
         ]
         return fixing.close(report, outcomes, "", 0, form, todo)
-    with locked(facts.project.state, "fix", facts.host.now()):
+    with changing(facts, "fix"):
         return fixing.rounds(pid, form, yes=yes)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -11,8 +13,11 @@ from unstale.check import catalogue
 from unstale.detect import find_project
 from unstale.errors import Refused, UsageError
 from unstale.fact import Facts, Options
+from unstale.journal import locked
 from unstale.layer import Layer
 from unstale.local import LocalHost
+from unstale.recover import recover
+from unstale.redact import printable
 from unstale.settings import nearest
 
 
@@ -20,6 +25,20 @@ def facts_for(path: str, options: Options | None = None, *, changing: bool = Fal
     """Return empty facts for the project at the path. Raises UsageError."""
     host = LocalHost(changing=changing)
     return Facts(find_project(Path(path), host), host, options)
+
+
+@contextmanager
+def changing(facts: Facts, command: str) -> Iterator[None]:
+    """Hold the project's lock, and first decide what an interrupted run left. Raises Locked."""
+    with locked(facts.project.state, command, facts.host.now()):
+        for told in recover(facts, say):
+            click.echo(f"! {printable(told)}", err=True)
+        yield
+
+
+def say(words: str) -> None:
+    """Tell on standard error what is being done."""
+    click.echo(f"… {printable(words)}", err=True)
 
 
 def selection(text: str) -> frozenset[str]:

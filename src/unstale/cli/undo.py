@@ -9,12 +9,12 @@ import click
 
 from unstale.action import Action
 from unstale.check import catalogue
-from unstale.cli.options import consent, facts_for
+from unstale.cli.options import changing, consent, facts_for, say
 from unstale.cli.outcomes import as_json
 from unstale.errors import UsageError
 from unstale.examine import examine
 from unstale.fact import Facts
-from unstale.journal import Journal, locked
+from unstale.journal import Journal
 from unstale.perform import Outcome, begin
 from unstale.redact import printable
 from unstale.undo import last_undoable, undo, undoable
@@ -28,7 +28,7 @@ from unstale.undo import last_undoable, undo, undoable
 def command(*, target: str | None, directory: str, yes: bool, form: str) -> int:
     """Take the last run back, or the RUN named; data written since is never lost, but refused."""
     facts = facts_for(directory, changing=True)
-    with locked(facts.project.state, "undo", facts.host.now()):
+    with changing(facts, "undo"):
         journal = Journal(facts.project.state)
         chosen = _chosen(journal, target)
         steps = undoable(journal, chosen) if chosen else []
@@ -59,13 +59,9 @@ def _take_back(
         click.echo(f"  step {number} of {chosen}: {printable(action.title())}", err=True)
     consent("Take this back?", yes=yes)
     run = begin(facts, "undo")
-    done = list(undo(facts, run, chosen, say=_say))
+    done = list(undo(facts, run, chosen, say=say))
     run.journal.append(facts.host.now(), run.id, "end", {})
     return run.id, done
-
-
-def _say(words: str) -> None:
-    click.echo(f"… {printable(words)}", err=True)
 
 
 def _json(facts: Facts, run: str, done: list[Outcome], codes: list[list[str]]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -38,13 +39,7 @@ class Listeners(Fact):
         for held in table.held:
             if held.target.startswith("socket:["):
                 holders.setdefault(int(held.target[8:-1]), []).append(held.pid)
-        found: list[Listener] = []
-        for name in ("tcp", "tcp6"):
-            with suppress(FileNotFoundError):
-                text = facts.host.read(f"/proc/net/{name}").decode()
-                found += [
-                    each for line in text.splitlines()[1:] if (each := _listener(line, holders))
-                ]
+        found = [each for fields in _rows(facts.host) if (each := _listener(fields, holders))]
         return cls(seen_at=facts.host.now(), listeners=tuple(found))
 
     def ports(self, pid: int) -> tuple[int, ...]:
@@ -56,8 +51,7 @@ class Listeners(Fact):
         return tuple(each for each in self.listeners if each.port == port)
 
 
-def _listener(line: str, holders: dict[int, list[int]]) -> Listener | None:
-    fields = line.split()
+def _listener(fields: list[str], holders: dict[int, list[int]]) -> Listener | None:
     if fields[3] != _LISTEN:
         return None
     address, _, port = fields[1].partition(":")
@@ -78,23 +72,41 @@ def _address(text: str) -> str:
     return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)  # noqa: PLR2004 - bytes of IPv4
 
 
+def listening(host: Host) -> tuple[Listener, ...]:
+    """Return the listening sockets of now, without their holders."""
+    return tuple(each for fields in _rows(host) if (each := _listener(fields, {})))
+
+
+def sockets_of(host: Host, pid: int) -> dict[int, tuple[int, ...]]:
+    """Return the descriptors of each socket that the process holds now, by inode; nothing when it is gone."""
+    found: dict[int, tuple[int, ...]] = {}
+    with suppress(OSError):
+        for name in host.names(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                target = host.readlink(f"/proc/{pid}/fd/{name}")
+                if target.startswith("socket:["):
+                    inode = int(target[8:-1])
+                    found[inode] = (*found.get(inode, ()), int(name))
+    return found
+
+
 def listening_ports(host: Host, pids: tuple[int, ...]) -> tuple[int, ...]:
     """Return the ports that any of these processes listens on, read now."""
-    inodes = set()
-    for pid in pids:
-        with suppress(OSError):
-            for name in host.names(f"/proc/{pid}/fd"):
-                with suppress(OSError):
-                    target = host.readlink(f"/proc/{pid}/fd/{name}")
-                    if target.startswith("socket:["):
-                        inodes.add(int(target[8:-1]))
-    found = set()
+    inodes = {inode for pid in pids for inode in sockets_of(host, pid)}
+    return tuple(sorted({each.port for each in listening(host) if each.inode in inodes}))
+
+
+def accepted(host: Host, port: int, peer: int) -> int:
+    """Return the inode of the server's end of a connection from our port `peer`; 0 until a process accepts it."""
+    for fields in _rows(host):
+        ends = tuple(int(fields[at].rpartition(":")[2], 16) for at in (1, 2))
+        if ends == (port, peer):
+            return int(fields[9])
+    return 0
+
+
+def _rows(host: Host) -> Iterator[list[str]]:
     for name in ("tcp", "tcp6"):
         with suppress(FileNotFoundError):
-            lines = host.read(f"/proc/net/{name}").decode().splitlines()[1:]
-            found |= {
-                each.port
-                for line in lines
-                if (each := _listener(line, {})) and each.inode in inodes
-            }
-    return tuple(sorted(found))
+            for line in host.read(f"/proc/net/{name}").decode().splitlines()[1:]:
+                yield line.split()

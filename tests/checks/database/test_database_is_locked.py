@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from unstale.action import Edit
-from unstale.actions.process import Restart
+from unstale.actions.restart import Restart
 from unstale.check import Verdict, by_code
 from unstale.facts.sqlite_locks import _locks
 from unstale.finding import Finding, Fresh

@@ -10,7 +10,8 @@ import pytest
 
 from unstale.action import Edit
 from unstale.actions.deleted_database import SaveAndRestart
-from unstale.actions.process import End, Restart
+from unstale.actions.process import End
+from unstale.actions.restart import Restart
 from unstale.check import by_code
 from unstale.facts.sqlite import Databases
 from unstale.facts.sqlite_open import Leader

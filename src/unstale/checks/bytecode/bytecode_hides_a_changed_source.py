@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from unstale.actions.files import MoveToTrash
-from unstale.actions.process import restarting
+from unstale.actions.restart import restarting
 from unstale.check import check
 from unstale.facts.app_processes import AppProcesses
 from unstale.facts.bytecode import Bytecode, Compiled
@@ -88,7 +88,7 @@ def _servers(
                 f"it loads {Path(bad[0].source).name} from that bytecode",
                 want=bytecode.shows("the code that the source compiles to", bad[0].source),
                 have=bytecode.shows("other code", bad[0].pyc),
-                fix=restarting(processes, process),
+                fix=restarting(processes, process, code_only=True),
                 pids=(process.pid,),
                 touches=frozenset({f"bytecode:{bad[0].source}"}),
             )

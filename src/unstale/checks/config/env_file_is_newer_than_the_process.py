@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from unstale.actions.process import Restart, restarting
+from unstale.actions.restart import Restart, restarting
 from unstale.check import check
 from unstale.facts.app_processes import AppProcesses
 from unstale.facts.env_files import EnvFiles
@@ -61,7 +61,7 @@ def env_file_is_newer_than_the_process(
                 f"written {read.changed_at:%Y-%m-%d %H:%M:%S} UTC", f"stat -c %y {read.path}"
             ),
             have=have,
-            fix=restarting(processes, process),
+            fix=restarting(processes, process, code_only=True),
             proven=False,
             pids=(read.pid,),
             paths=(read.path,),

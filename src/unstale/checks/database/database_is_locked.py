@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from unstale.action import Action, Edit
-from unstale.actions.process import Restart
+from unstale.actions.restart import Restart
 from unstale.check import check
 from unstale.facts.sqlite import Databases
 from unstale.facts.sqlite_locks import DatabaseLocks, LockHolder
@@ -87,7 +87,7 @@ def database_is_locked(
 
 def _fix(holder: LockHolder) -> Action:
     if holder.leader is not None:
-        return Restart(holder.leader, holder.leader_ticks, holder.leader_command)
+        return Restart(holder.leader, holder.leader_ticks, holder.leader_command, overlap=False)
     return Edit(
         f"end the transaction in process {holder.pid}",
         (f"unstale fix DBF001 --pid {holder.pid}   # ends: {holder.command}",),

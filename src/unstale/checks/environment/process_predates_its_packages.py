@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from unstale.actions.process import Restart, restarting
+from unstale.actions.restart import Restart, restarting
 from unstale.check import check
 from unstale.evidence import Evidence
 from unstale.facts.app_process import AppProcess

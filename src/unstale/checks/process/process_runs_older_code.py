@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from unstale.actions.process import Restart, restarting
+from unstale.actions.restart import Restart, restarting
 from unstale.check import check
 from unstale.facts.app_process import AppProcess
 from unstale.facts.app_processes import AppProcesses
@@ -74,7 +74,7 @@ def _judge(
             f"{len(loaded.drifts)} of {loaded.considered} files changed since", first.source
         ),
         have=have,
-        fix=restarting(processes, process),
+        fix=restarting(processes, process, code_only=True),
         proven=all(each.proven for each in loaded.drifts),
         pids=(process.pid,),
         paths=tuple(each.path for each in loaded.drifts),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from unstale.actions.process import Restart
+from unstale.actions.restart import Restart
 from unstale.check import check
 from unstale.facts.app_processes import AppProcesses
 from unstale.finding import Finding, Fresh, Unknown

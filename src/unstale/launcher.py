@@ -1,0 +1,112 @@
+"""Starts processes that outlive us, and shares the descriptors of running ones with them."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+from unstale.errors import Failed
+from unstale.hands import ticks
+from unstale.host import Ident
+
+_PIDFD_GETFD = 438  # pidfd_getfd(2): one number on every architecture, since Linux 5.6
+_ABOVE = 100  # numbers from here on are in nobody's way
+
+
+@contextmanager
+def taken(ident: Ident, descriptors: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Share descriptors of exactly that process, which goes on using them. Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    ours: list[int] = []
+    process = os.pidfd_open(ident.pid)
+    try:
+        if ticks(ident.pid) != ident.ticks:
+            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH), str(ident.pid))
+        for each in descriptors:
+            low = libc.syscall(_PIDFD_GETFD, process, each, 0)
+            if low < 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number), f"/proc/{ident.pid}/fd/{each}")
+            ours.append(fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _ABOVE))
+            os.close(low)
+        yield tuple(ours)
+    finally:
+        for each in (process, *ours):
+            os.close(each)
+
+
+def spawn(
+    argv: tuple[str, ...],
+    *,
+    cwd: str,
+    env: dict[str, str],
+    output: tuple[str, str],
+    uid: int | None,
+    inherit: Mapping[int, int],
+) -> Ident:
+    """Start a process in its own session, reparented at once so that it never becomes our zombie.
+
+    `output` names the files that standard output and error are appended to; `inherit` gives its
+    descriptors by number, and which of ours each is.
+    """
+    out, err = output
+    with (
+        _appending(out) as stdout,
+        _appending(err) as stderr,
+        _numbers(inherit) as numbers,
+    ):
+        child = subprocess.Popen(  # noqa: S603 - the argv of a process that ran before
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            user=None if uid is None or uid == os.getuid() else uid,
+            pass_fds=numbers,
+            preexec_fn=(lambda: _renumber(inherit)) if inherit else None,  # noqa: PLW1509 - only dup2(2)
+        )
+    started = ticks(child.pid)
+    child.returncode = 0  # it outlives us; the interpreter must not wait for it or warn
+    if started is None:
+        with suppress(ChildProcessError):
+            os.waitpid(child.pid, 0)
+        raise Failed(what=f"{argv[0]} ended at once", why="it did not stay up", next=f"Read {err}.")
+    return Ident(child.pid, started)
+
+
+@contextmanager
+def _numbers(inherit: Mapping[int, int]) -> Iterator[tuple[int, ...]]:
+    """Open the child's numbers here too: subprocess marks them inheritable before preexec_fn fills them."""
+    lent = [number for number in inherit if not _open(number)]
+    try:
+        for number in lent:
+            os.dup2(inherit[number], number)
+        yield tuple(inherit)
+    finally:
+        for number in lent:
+            os.close(number)
+
+
+def _renumber(inherit: Mapping[int, int]) -> None:
+    for number, ours in inherit.items():
+        os.dup2(ours, number)
+
+
+def _open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+def _appending(path: str) -> BinaryIO:
+    return open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600))
