@@ -24,15 +24,13 @@ def run(
         argv,
         cwd=cwd,
         env=env,
-        input=stdin,
+        input=stdin.encode("utf-8", "surrogateescape"),
         capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="surrogateescape",
         timeout=timeout,
         check=False,
     )
-    return Ran(argv, done.returncode, done.stdout, done.stderr)
+    out, err = (each.decode("utf-8", "surrogateescape") for each in (done.stdout, done.stderr))
+    return Ran(argv, done.returncode, out, err)  # not text=True, which would turn CRLF into LF
 
 
 def read(path: str, limit: int | None) -> bytes:
@@ -80,7 +78,10 @@ def _walk(top: str, inside: str, prune: frozenset[str], depth: int, found: list[
     with os.scandir(f"{top}/{inside}" if inside else top) as scanned:
         for item in sorted(scanned, key=_BY_NAME):
             path = f"{inside}/{item.name}" if inside else item.name
-            seen = item.stat(follow_symlinks=False)
+            try:
+                seen = item.stat(follow_symlinks=False)
+            except FileNotFoundError:  # gone meanwhile
+                continue
             kind = _KINDS.get(stat_bits.S_IFMT(seen.st_mode), "other")
             if kind == "dir":
                 if item.name in prune or os.path.exists(f"{item.path}/pyvenv.cfg"):
@@ -90,5 +91,7 @@ def _walk(top: str, inside: str, prune: frozenset[str], depth: int, found: list[
     for path in below if depth > 1 else ():
         try:
             _walk(top, path, prune, depth - 1, found)
+        except FileNotFoundError:
+            continue
         except PermissionError:
             found.append(Entry(path, "closed", 0, 0, 0))

@@ -111,6 +111,9 @@ class Host(Protocol):
     def readlink(self, path: str) -> str:
         """Return the link's text."""
 
+    def real(self, path: str) -> str:
+        """Return the path with every link followed, as the kernel names an open file (realpath(3))."""
+
     def walk(self, path: str, prune: tuple[str, ...] = (), depth: int = 64) -> tuple[Entry, ...]:
         """Return the paths down to `depth`, never following links or entering a venv or a name in `prune`."""
 

@@ -129,13 +129,21 @@ def locked(directory: Path, why: str, now: datetime) -> Iterator[None]:
                 what="another run is at work", why=holder, next="Wait for it to end."
             ) from None
         since = now.isoformat(timespec="seconds")
-        words = f"{why} by {getpass.getuser()} (pid {os.getpid()}) since {since}"
+        words = f"{why} by {user()} (pid {os.getpid()}) since {since}"
         with suppress(OSError):  # a full disk: the lock holds without its words
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, words.encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def user() -> str:
+    """Return who runs this: by name, or by number where the machine knows no name (a container's --user)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _seal(body: dict[str, Any], before: str) -> str:

@@ -47,6 +47,9 @@ class LocalHost:
     def readlink(self, path: str) -> str:
         return os.readlink(path)
 
+    def real(self, path: str) -> str:
+        return os.path.realpath(path)
+
     def walk(self, path: str, prune: tuple[str, ...] = (), depth: int = 64) -> tuple[Entry, ...]:
         return eyes.walk(path, frozenset(prune), depth)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import importlib
 import secrets
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from unstale.check import by_code
 from unstale.errors import Halted, Unavailable, UnstaleError
 from unstale.examine import examine
 from unstale.fact import Facts
-from unstale.journal import Journal
+from unstale.journal import Journal, user
 from unstale.layer import Risk
 from unstale.plan import Plan, Step, veto
 from unstale.redact import mask
@@ -64,7 +63,7 @@ def begin(facts: Facts, command: str) -> Run:
         project.trash,
         project.state,
     )
-    words = {"command": command, "by": getpass.getuser(), "root": str(project.root)}
+    words = {"command": command, "by": user(), "root": str(project.root)}
     run.journal.append(now, run.id, "begin", words)
     return run
 

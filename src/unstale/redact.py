@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 MASK = "***"
 
-_SECRET_WORD = r"(?:secret|token|passw(?:or)?d|pwd|api[-_]?key|key(?!error\b)|dsn|credential|auth)"
+_SECRET_WORD = r"(?:secret|token|pass(?:w(?:or)?d|phrase)?(?![a-z])|pwd|api[-_]?key|key(?!error\b)|dsn|credential|auth)"
 # a password may hold "/" and "@"; a port and a path behind it are none
 _USERINFO = re.compile(r"(?<=://)([^/\s:@\['\"]*):(?!\d{1,5}(?:[/?#,\s]|$))([^\s'\"]+)@")
 _USER_IS_TOKEN = re.compile(r"(?<=://)([^/\s:@\['\"]+)@")
 _ASSIGNMENT = re.compile(
-    rf"(?i)(?<![\w/.-])([\w-]*{_SECRET_WORD}[\w-]*)(['\"\]]{{0,2}}\s*[=:]\s*)"
+    rf"(?i)(?<![\w/.-])([\w-]*{_SECRET_WORD}[\w-]*)(['\"\]]{{0,2}}\s*=(?!=)\s*|['\"\]]{{1,2}}\s*:\s*|\s*:\s+)"
     r"(\"[^\"]*\"|'[^']*'|[^\s,;&]+)"
 )
 _SECRET_FLAG = re.compile(rf"(?i)--?[\w-]*{_SECRET_WORD}[\w-]*")

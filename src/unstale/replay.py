@@ -13,8 +13,8 @@ from unstale.errors import Unavailable
 from unstale.host import Host
 
 LOOKS = (
-    *("now", "uptime", "ticks_per_second", "read", "stat", "names", "readlink", "walk", "which"),
-    *("environ", "run", "get", "query_copy", "alive", "sleep"),
+    *("now", "uptime", "ticks_per_second", "read", "stat", "names", "readlink", "real", "walk"),
+    *("which", "environ", "run", "get", "query_copy", "alive", "sleep"),
 )
 
 Look = Callable[..., Any]

@@ -82,6 +82,8 @@ def load(path: Path) -> Settings | None:
         ours = tools.get("unstale") if isinstance(tools, dict) else None
         if ours is None:
             return None
+        if not isinstance(ours, dict):
+            _refuse(path, "tool.unstale is not a table", "Write [tool.unstale].")
         document = ours
     return _settings(path, document)
 
@@ -96,7 +98,8 @@ def _settings(path: Path, document: dict[str, Any]) -> Settings:
             for key, said in row.items():
                 _require_known(path, f"key in [{table}]", key, KEYS[table])
                 _require_kind(path, table, key, said)
-    for url in document.get("http", {}).get("urls", ()):
+    http = document.get("http", {})
+    for url in http.get("urls", ()):
         require_address(f"{path} [http] urls", url)
     ignore = document.get("check", {}).get("ignore", {})
     if not isinstance(ignore, dict) or not all(
@@ -113,12 +116,17 @@ def _settings(path: Path, document: dict[str, Any]) -> Settings:
         backends=_rows(document.get("backend")),
         frontends=_rows(document.get("frontend")),
         database=_without_password(document.get("database", {})),
-        **{name: document.get(name, {}) for name in ("docker", "http", "check", "deploy")},
+        http={key: _bare(said) if key == "urls" else said for key, said in http.items()},
+        **{name: document.get(name, {}) for name in ("docker", "check", "deploy")},
     )
 
 
 def _without_password(database: dict[str, Any]) -> dict[str, Any]:
     return {key: without_password(said) if key == "url" else said for key, said in database.items()}
+
+
+def _bare(urls: list[str]) -> list[str]:
+    return [without_password(url) for url in urls]
 
 
 def _rows(value: Any) -> tuple[dict[str, Any], ...]:

@@ -42,6 +42,9 @@ def query(
     immutable, unlocked. `limit` in bytes bounds the copy. Raises Unavailable: too large, always
     changing, damaged, too slow.
     """
+    path = os.path.realpath(
+        path
+    )  # SQLite keeps -wal and -journal beside the file, not beside a link to it
     try:
         os.close(
             os.open(path, os.O_RDONLY | os.O_CLOEXEC)

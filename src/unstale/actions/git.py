@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -53,7 +54,7 @@ class FastForward(Action):
 
 @dataclass(frozen=True, slots=True)
 class StashAndFastForward(Action):
-    """Put the edits aside by name, then fast-forward."""
+    """Put the edits that are in the way aside, and no other file, then fast-forward."""
 
     risk: ClassVar[Risk] = Risk.DISRUPTIVE
     layer: ClassVar[Layer] = Layer.GIT
@@ -62,13 +63,14 @@ class StashAndFastForward(Action):
     top: str
     head: str
     upstream: str
+    paths: tuple[str, ...]
 
     def title(self) -> str:
         return f"stash the edits and fast-forward to {self.upstream}"
 
     def preview(self) -> tuple[str, ...]:
         return (
-            f"git -C {self.top} stash push -u -m unstale",
+            f"git -C {self.top} stash push -u -m unstale -- {shlex.join(self.paths)}",
             f"git -C {self.top} merge --ff-only @{{u}}",
         )
 
@@ -80,7 +82,8 @@ class StashAndFastForward(Action):
         return Rewind(self.top, self.head, stash=True)
 
     def apply(self, host: Host, keep: Keep) -> None:
-        _git(host, self.top, "stash", "push", "--quiet", "--include-untracked", "-m", "unstale")
+        words = ("stash", "push", "--quiet", "--include-untracked", "-m", "unstale", "--")
+        _git(host, self.top, *words, *(f":(top,literal){each}" for each in self.paths))
         _git(host, self.top, "merge", "--quiet", "--ff-only", "@{u}")
 
 

@@ -19,7 +19,7 @@ from unstale.fact import Facts, Options
 from unstale.local import LocalHost
 from unstale.project import Project
 from unstale.recording import RecordedFacts
-from unstale.redact import MASK
+from unstale.redact import MASK, without_password
 from unstale.render import text
 from unstale.render.json import as_json
 from unstale.report import Report
@@ -78,7 +78,8 @@ def command(
     """Find what is stale in the project at PATH, and prove it. Changes nothing."""
     for url in urls:
         require_address("--url", url)
-    options = Options(fast, offline, urls, allow_import, copy_limit * 1024 * 1024)
+    bare = tuple(map(without_password, urls))
+    options = Options(fast, offline, bare, allow_import, copy_limit * 1024 * 1024)
     facts = _replayed(Path(replay)) if replay else facts_for(directory or path, options)
     left_out = _left_out(facts, only, skip)
     with noticed(facts):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import io
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -13,10 +14,7 @@ from unstale.redact import without_password
 from unstale.settings import Settings
 
 _SQLITE_LITERAL = re.compile(r"[\"'](sqlite(?:\+\w+)?:///[^\"'\n]+)[\"']")
-_URL_KEY = re.compile(
-    r"^(?:export\s+)?((?:\w+_)?(?:DATABASE|DB)_UR[LI]|SQLALCHEMY_DATABASE_URI)\s*=\s*(.+)$",
-    re.MULTILINE,
-)
+URL_KEY = re.compile(r"(?:\w+_)?(?:DATABASE|DB)_UR[LI]|SQLALCHEMY_DATABASE_URI")
 
 
 def databases(files: Files, settings: Settings, backends: tuple[Backend, ...]) -> list[DatabaseUrl]:
@@ -40,16 +38,24 @@ def migrations(files: Files, settings: Settings) -> list[Migrations]:
 
 def _from_env(backend: Backend, files: Files) -> list[DatabaseUrl]:
     for path in backend.env_files:
-        match = _URL_KEY.search(files.text(path))
-        if match:
-            return [
-                DatabaseUrl(
-                    without_password(match[2].strip().strip("\"'")),
-                    f"{path} {match[1]}",
-                    backend.path,
-                )
-            ]
+        text = files.text(path)
+        named = _assignments(text) if URL_KEY.search(text) else {}
+        if named:
+            key = min(named, key=len)  # of several the plain one: TEST_DATABASE_URL is of another
+            return [DatabaseUrl(without_password(named[key]), f"{path} {key}", backend.path)]
     return []
+
+
+def _assignments(text: str) -> dict[str, str]:
+    """Return the URLs that a dotenv file sets, by key."""
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - only a file that names a database pays for it
+
+    found = parse_stream(io.StringIO(text))
+    return {
+        each.key: each.value
+        for each in found
+        if each.key and each.value and URL_KEY.fullmatch(each.key)
+    }
 
 
 def _from_source(backend: Backend, files: Files) -> list[DatabaseUrl]:

@@ -12,7 +12,10 @@ from unstale.detect.files import Files
 from unstale.project import Frontend
 from unstale.settings import Settings
 
-_PACKAGERS = (("pnpm", "pnpm-lock.yaml"), ("yarn", "yarn.lock"), ("npm", "package-lock.json"))
+_PACKAGERS = (
+    *(("pnpm", "pnpm-lock.yaml"), ("yarn", "yarn.lock"), ("bun", "bun.lock"), ("bun", "bun.lockb")),
+    ("npm", "package-lock.json"),
+)
 
 
 def frontends(files: Files, settings: Settings) -> list[Frontend]:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from unstale.fact import Facts
-from unstale.facts.commands import Command, parse, supervises, wraps
+from unstale.facts.app_owner import abandoned, owner
+from unstale.facts.commands import DEV_TOOLS, Command, parse
 from unstale.facts.environ import environ_of
 from unstale.facts.processes import Process, ProcessTable
 from unstale.facts.sockets import Listeners
 from unstale.layer import Standing
 from unstale.project import Backend, Project
-
-_WRAPPER_MARKS = frozenset(
-    {"npm_lifecycle_event", "npm_command", "UV_RUN_RECURSION_DEPTH", "POETRY_ACTIVE"}
-)
-_UNIT = re.compile(r"/([^/]+\.service)(?:/|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +71,19 @@ def described(
         started_at=process.started_at,
         role=_orphaned(command, process, table),
         program=command.program,
-        app=command.app or (backend.app if backend else None),
+        app=command.app or (backend.app if backend and command.role != "job" else None),
         reload=command.reload,
         command=process.command,
         cwd=process.cwd,
         cwd_gone=process.cwd_gone,
         prefix=prefix,
         ports=listeners.ports(process.pid),
-        owner=_owner(process, table),
+        owner=owner(process, table),
         standing=Standing.SEEN if process.confined else Standing.OURS,
         leader=process.pid,
         uid=process.uid,
         backend=backend.path if backend else None,
-        abandoned=_abandoned(process, table, facts),
+        abandoned=abandoned(process, table, facts),
     )
 
 
@@ -124,11 +120,9 @@ def _orphaned(command: Command, process: Process, table: ProcessTable) -> str:
     if command.role != "spawned":
         return command.role
     parent = table.find(process.ppid)
-    alive = parent is not None and parse(parent.words).role in (
-        "server",
-        "python",
-        "spawned",
-        "job",
+    above = parse(parent.words) if parent else None
+    alive = above and (
+        above.role in ("server", "python", "spawned", "job") or above.program == "python"
     )
     return "worker" if alive else "orphan"
 
@@ -136,7 +130,7 @@ def _orphaned(command: Command, process: Process, table: ProcessTable) -> str:
 def _backend(
     project: Project, process: Process, prefix: str | None, command: Command
 ) -> Backend | None:
-    if command.role == "dev":
+    if command.role == "dev" or command.program in DEV_TOOLS:
         return None
     places = [place for place in (process.cwd, prefix) if place]
     inside = [
@@ -151,7 +145,7 @@ def _backend(
 
 def _prefix(process: Process, facts: Facts) -> str | None:
     """Return the nearest directory with pyvenv.cfg above argv[0], links not resolved (a venv's python is one)."""
-    program = Path(process.words[0]) if process.words else Path()
+    program = _program(process, facts)
     if not program.name.startswith(("python", "pypy")) or len(program.parts) < 3:  # noqa: PLR2004 - PREFIX/bin/python
         return None
     place = Path(str(Path(process.cwd or "/") / program.parent.parent).replace("/./", "/"))
@@ -163,32 +157,12 @@ def _prefix(process: Process, facts: Facts) -> str | None:
         return None
 
 
-def _owner(process: Process, table: ProcessTable) -> str:
-    if process.confined:
-        return "container"
-    unit = _UNIT.findall(process.cgroup)
-    if unit and not unit[-1].startswith(("user@", "session-")):
-        return f"systemd:{unit[-1]}"
-    parent = table.find(process.ppid)
-    while parent is not None and parent.pid > 1:
-        if supervises(parent.words):
-            return "supervisord"
-        parent = table.find(parent.ppid)
-    return "terminal" if process.tty else "detached"
-
-
-def _abandoned(process: Process, table: ProcessTable, facts: Facts) -> bool:
-    if process.sid == process.pid or process.confined:
-        return False
-    try:
-        environ = environ_of(facts.host, process.pid)
-    except OSError:
-        return False
-    if _WRAPPER_MARKS.isdisjoint(environ):
-        return False
-    parent = table.find(process.ppid)
-    while parent is not None and parent.pid > 1:
-        if any(wraps(word) for word in parent.words[:2]):
-            return False
-        parent = table.find(parent.ppid)
-    return True
+def _program(process: Process, facts: Facts) -> Path:
+    """Return argv[0], found in the process's own PATH where it is a bare name (execvp(3))."""
+    program = Path(process.words[0]) if process.words else Path()
+    if len(program.parts) == 1 and program.name.startswith("python"):
+        with suppress(OSError):
+            for place in environ_of(facts.host, process.pid).get("PATH", "").split(":"):
+                if place.startswith("/") and facts.host.stat(f"{place}/{program}"):
+                    return Path(place) / program
+    return program

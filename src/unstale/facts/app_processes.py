@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from unstale.errors import Absent
 from unstale.fact import Fact, Facts
 from unstale.facts.app_process import AppProcess, described, runs_the_app
-from unstale.facts.commands import parse
+from unstale.facts.commands import DEV_TOOLS, parse
 from unstale.facts.processes import Process, ProcessTable
 from unstale.facts.sockets import Listeners
 from unstale.layer import Layer
@@ -64,11 +64,17 @@ class AppProcesses(Fact):
     def loading_code(self) -> tuple[AppProcess, ...]:
         """Return one process for each server or job that holds the app's code: of several workers the oldest."""
         oldest: dict[int, AppProcess] = {}
-        workers = self.of("worker", "orphan")
+        workers = tuple(
+            each for each in self.of("worker", "orphan") if each.ports or not _pooled(each)
+        )
         busy = {each.leader for each in workers if each.leader != each.pid}
         for each in (*self.of("server", "job"), *workers):
             if each.pid in busy and each.role == "server":
                 continue
+            if each.program in DEV_TOOLS or (
+                each.program == "rq" and "SimpleWorker" not in each.command
+            ):
+                continue  # no Python of the app's; rq imports a job in a fork, anew each time
             if each.leader not in oldest or each.started_at < oldest[each.leader].started_at:
                 oldest[each.leader] = each
         return tuple(oldest.values())
@@ -85,8 +91,14 @@ def _found(
         if app is not None:
             found[process.pid] = app
     led = [_led(each, found) for each in found.values()]
+    led = [each for each in led if each.ports or each.leader != each.pid or not _pooled(each)]
     # a server that runs us from within is not ours to end, and neither are its workers
     return [each for each in led if not {each.pid, each.leader} & {*table.ancestors}]
+
+
+def _pooled(process: AppProcess) -> bool:
+    """Return whether multiprocessing started it: a server's worker, or one of a pool for whatever work."""
+    return "spawn_main(" in process.command
 
 
 def _closed(process: Process) -> bool:

@@ -23,13 +23,15 @@ def unbaked(
     for name in _ENV_NAMES:
         path = f"{frontend.path}/{name}"
         seen = host.stat(path)
-        if seen is None:
+        if seen is None or seen.kind != "file":
             continue
         text = host.read(path).decode("utf-8", "replace")
         for key, value in declarations(text).items():
             values[key] = (value or "", path)
         if min(seen.mtime_ns, seen.ctime_ns) > built_ns:
             changed.add(path)
+    if not changed:
+        return (), ""
     used = _used_keys(host, frontend, inputs)
     suspects = {
         key: path

@@ -13,7 +13,7 @@ from unstale.detect.files import PRUNED
 from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
 from unstale.facts.baked_values import unbaked
-from unstale.facts.files import text_of
+from unstale.facts.files import exact_text
 from unstale.facts.history import History
 from unstale.facts.http import Page, Served
 from unstale.host import Entry, Host
@@ -21,7 +21,8 @@ from unstale.layer import Layer
 from unstale.project import Frontend
 
 _NO_INPUT = re.compile(
-    r"(\.(test|spec|stories)\.\w+$|\.md$|(^|/)(__tests__|tests?|e2e|docs|coverage|\.github)/|\.log$|(^|/)\.\w+rc)"
+    r"(\.(test|spec|stories)\.\w+$|\.md$|(^|/)(__tests__|tests?|e2e|docs|coverage|\.github)/|\.log$|(^|/)\.\w+rc"
+    r"|\.pyi?$|\.(db|sqlite3?)(-\w+)?$)"  # a back end may live in the same directory
 )
 _INPUT = re.compile(
     r"(^|/)(src|public|app|pages|components|lib|styles)/|^index\.html$|^(vite|next|svelte|astro|tailwind|postcss)\.config\.\w+$"
@@ -122,9 +123,7 @@ def _build(
         served_by=tuple(page.url for page in mine),
         unbaked=missing,
         env_file=env_file,
-        elsewhere=tuple(
-            (page.url, place) for page in others if (place := _place(facts, page, dist))
-        ),
+        elsewhere=tuple((page.url, place) for page in others if (place := _place(facts, page))),
     )
 
 
@@ -156,7 +155,7 @@ def _newer(
             continue
         path = f"{root}/{each.path}"
         then = history.content(path, moment)
-        if then is not None and then != text_of(host, path):
+        if then is not None and then != exact_text(host, path):
             found.append(Newer(each.path, proven=True))
         elif then is None and each.mtime_ns > built_ns:
             found.append(Newer(each.path, proven=False))
@@ -168,14 +167,13 @@ def _holds(host: Host, dist: str, page: Page) -> bool:
     return all(host.stat(f"{dist}/{asset.lstrip('./')}") is not None for asset in page.assets)
 
 
-def _place(facts: Facts, page: Page, dist: str) -> str:
-    """Return the directory of the project whose index.html is the served page, or ""."""
+def _place(facts: Facts, page: Page) -> str:
+    """Return the directory of the project, no front end's output, whose index.html is the served page, or ""."""
+    outputs = tuple(f"{each.dist}/" for each in facts.project.frontends)
     for entry in facts.host.walk(str(facts.project.root), PRUNED, depth=5):
-        if entry.path.endswith(
-            "index.html"
-        ) and not f"{facts.project.root}/{entry.path}".startswith(f"{dist}/"):
-            path = facts.project.root / entry.path
+        path = f"{facts.project.root}/{entry.path}"
+        if path.endswith("index.html") and not path.startswith(outputs):
             with suppress(OSError):
-                if hashlib.sha256(facts.host.read(str(path))).hexdigest() == page.digest:
+                if hashlib.sha256(facts.host.read(path)).hexdigest() == page.digest:
                     return str(Path(path).parent)
     return ""

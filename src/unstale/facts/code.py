@@ -10,7 +10,7 @@ from unstale.fact import Fact, Facts
 from unstale.facts.app_process import AppProcess
 from unstale.facts.app_processes import AppProcesses
 from unstale.facts.compiled import LARGEST, MARGIN, compared, header_of, interpreter, loaded_pyc
-from unstale.facts.files import text_of
+from unstale.facts.files import exact_text
 from unstale.facts.history import History
 from unstale.facts.importable import Source, importable, sources
 from unstale.host import Host
@@ -90,7 +90,7 @@ def _drift(host: Host, process: AppProcess, source: Source, history: History) ->
     if header == (source.mtime_ns // 10**9 & 0xFFFFFFFF, source.size & 0xFFFFFFFF):
         return None
     then = history.content(source.path, process.started_at)
-    now = text_of(host, source.path)
+    now = exact_text(host, source.path)
     if then is not None:
         if _same_code(then, now):
             return None
@@ -102,6 +102,12 @@ def _drift(host: Host, process: AppProcess, source: Source, history: History) ->
             how,
             proven=moved is not None and len(now) <= LARGEST,
         )
+    return _told_by_bytecode(host, process, source, pyc)
+
+
+def _told_by_bytecode(
+    host: Host, process: AppProcess, source: Source, pyc: str | None
+) -> Drift | None:
     if pyc is not None:
         verdict = compared(host, interpreter(process), ((source.path, pyc),))[0]
         if verdict in ("same", "layout"):
@@ -109,7 +115,11 @@ def _drift(host: Host, process: AppProcess, source: Source, history: History) ->
         if verdict == "differs":
             proof = "it compiles to other code than the bytecode that was loaded"
             return Drift(source.path, proof, f"stat -c %y {source.path} {pyc}", proven=True)
-    return Drift(source.path, "it was written since", f"stat -c %z {source.path}", proven=False)
+    written = (
+        source.mtime_ns / 1e9 > process.started_at.timestamp() + MARGIN
+    )  # not chmod or chown alone
+    how = f"stat -c %z {source.path}"
+    return Drift(source.path, "it was written since", how, proven=False) if written else None
 
 
 def _same_code(then: str, now: str) -> bool:
@@ -118,5 +128,5 @@ def _same_code(then: str, now: str) -> bool:
         return then == now
     try:
         return ast.dump(ast.parse(then)) == ast.dump(ast.parse(now))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError):
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import PurePath
 
 SERVERS = (
@@ -25,9 +26,13 @@ _WRAPPERS = frozenset(
     {"npm", "npx", "pnpm", "yarn", "bun", "uv", "uvx", "poetry", "pipenv", "pdm", "hatch"}
 )
 DEV_TOOLS = ("vite", "next", "webpack-dev-server", "react-scripts")
-_FLAGS_WITHOUT_VALUE = frozenset(
-    ["-B", "-E", "-I", "-O", "-OO", "-P", "-S", "-s", "-u", "-v", "-x", "-q", "-b", "-d"]
-)
+_PREFIXES = (
+    "-",
+    "unix:",
+    "fd:",
+    "file:",
+    "python:",
+)  # of addresses and settings, which look like "module:attribute"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,6 @@ def _python(words: tuple[str, ...]) -> Command:
             return Command("other", "python")
         if flag in ("-W", "-X") and rest:
             rest.pop(0)
-        elif flag not in _FLAGS_WITHOUT_VALUE and not flag.startswith(("-W", "-X", "--")):
-            continue
     if not rest:
         return Command("other", "python")
     if rest[0] == "-c":
@@ -111,7 +114,8 @@ def _job(name: str, rest: tuple[str, ...], module: str | None) -> Command:
     """Return a worker's command; the same programs also look at workers, or open a shell."""
     verbs = _WORKING.get(name)
     working = verbs is None or any(word in verbs for word in rest)
-    return Command("job" if working else "other", name, module=module)
+    app = next((after for word, after in pairwise(rest) if word in ("-A", "--app")), None)
+    return Command("job" if working else "other", name, app=app, module=module)
 
 
 def _server(name: str, rest: tuple[str, ...]) -> Command:
@@ -129,7 +133,11 @@ def _server(name: str, rest: tuple[str, ...]) -> Command:
             "server" if verb else "other", name, reload=verb == "dev" or "--reload" in rest
         )
     app = next(
-        (word for word in rest if ":" in word and not word.startswith("-") and _importable(word)),
+        (
+            word
+            for word in rest
+            if ":" in word and not word.startswith(_PREFIXES) and _importable(word)
+        ),
         None,
     )
     return Command("server", name, app=app, reload="--reload" in rest)
@@ -147,10 +155,10 @@ def _node(words: tuple[str, ...]) -> Command:
     for word in words[:2]:
         name = PurePath(word).name.removesuffix(".js").removesuffix(".mjs")
         if name in DEV_TOOLS:
-            building = any(each in words for each in ("build", "preview", "start"))
-            return Command(
-                "server" if "start" in words else "other" if building else "dev",
-                name,
-                reload=not building,
-            )
+            starting = (
+                "start" in words and name != "react-scripts"
+            )  # whose start is the development server
+            building = starting or any(each in words for each in ("build", "preview"))
+            role = "server" if starting else "other" if building else "dev"
+            return Command(role, name, reload=not building)
     return Command("other", "node")

@@ -21,16 +21,17 @@ _COMPARE = Path(__file__).parent.parent / "guard" / "bytecode.py"
 
 
 def loaded_pyc(host: Host, path: str, started: datetime) -> str | None:
-    """Return the .pyc that the process imported the source from or wrote then: one that is no younger than that."""
+    """Return the .pyc that the process imported the source from or wrote then: the youngest that is no younger."""
     place = Path(path)
+    found: list[tuple[int, str]] = []
     with suppress(OSError):
         for name in host.names(str(place.parent / "__pycache__")):
             if name.startswith(f"{place.stem}.cpython-") and name.count(".") == 2:  # noqa: PLR2004 - no opt-, no pytest tag
                 pyc = str(place.parent / "__pycache__" / name)
                 seen = host.stat(pyc)
                 if seen and seen.mtime_ns / 1e9 <= started.timestamp() + MARGIN:
-                    return pyc
-    return None
+                    found.append((seen.mtime_ns, pyc))
+    return max(found)[1] if found else None
 
 
 def header_of(host: Host, pyc: str) -> tuple[int, int] | None:
@@ -49,7 +50,7 @@ def interpreter(process: AppProcess) -> str:
 def compared(host: Host, python: str, pairs: tuple[tuple[str, str], ...]) -> list[str]:
     """Compare (source, pyc) pairs in that interpreter; see guard/bytecode.py for the words. Raises Unavailable."""
     asked = json.dumps([{"source": source, "pyc": pyc} for source, pyc in pairs])
-    done = host.run((python, "-I", "-B", str(_COMPARE)), stdin=asked, timeout=20.0)
+    done = host.run((python, "-I", "-S", "-B", str(_COMPARE)), stdin=asked, timeout=20.0)
     if done.code != 0:
         why = (done.err.strip().splitlines() or [f"exit {done.code}"])[-1]
         raise Unavailable(what=f"{python} cannot compare bytecode", why=why, next=f"{python} -V")

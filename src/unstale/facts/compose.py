@@ -1,4 +1,7 @@
-"""The compose command that is installed, and what it would change beside the image."""
+"""The compose command that is installed, and what it would change beside the image.
+
+`config` prints a dollar sign of a value twice, so that its output is a compose file again.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,12 @@ def drift(facts: Facts, container: Container, config: tuple[str, ...]) -> tuple[
     if done.code != 0:
         why = (done.err.strip().splitlines() or [f"exit {done.code}"])[-1]
         raise Unavailable(what="compose cannot read its file", why=why, next=" ".join(config))
-    service = yaml.safe_load(done.out)["services"][container.service]
+    service = (yaml.safe_load(done.out).get("services") or {}).get(container.service)
+    if service is None:
+        why = "the file has no such service, or only under a profile"
+        raise Unavailable(
+            what=f"cannot compare {container.service}", why=why, next=" ".join(config)
+        )
     seen = ask(facts.host, engine(facts.host), f"/containers/{container.id}/json")
     held = dict(item.partition("=")[::2] for item in seen["Config"]["Env"] or ())
     variables = [key for key, value in _pairs(service) if held.get(key) != value]
@@ -61,9 +69,9 @@ def _pairs(service: dict[str, Any]) -> list[tuple[str, str]]:
     environment = service.get("environment") or {}
     if isinstance(environment, list):
         pairs = [item.partition("=")[::2] for item in environment]
-        return [(str(key), str(value)) for key, value in pairs]
+        return [(str(key), str(value).replace("$$", "$")) for key, value in pairs]
     return [
-        (str(key), value if isinstance(value, str) else json.dumps(value))
+        (str(key), value.replace("$$", "$") if isinstance(value, str) else json.dumps(value))
         for key, value in environment.items()
         if value is not None
     ]

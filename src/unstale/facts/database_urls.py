@@ -8,7 +8,6 @@ import os
 import re
 from pathlib import Path
 
-URL_KEY = re.compile(r"(?:\w+_)?(?:DATABASE|DB)_UR[LI]|SQLALCHEMY_DATABASE_URI")
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?://(?:/(.*))?")
 _UNRESOLVED = re.compile(r"[{$]|%\(")
 

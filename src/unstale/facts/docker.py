@@ -129,7 +129,12 @@ def ask(host: Host, socket: str, path: str, *, text: bool = False) -> Any:
     if answer.status != 200:  # noqa: PLR2004 - RFC 9110, 15.3.1
         why = answer.body.decode("utf-8", "replace").strip()
         raise Unavailable(what=f"Docker did not answer {path}", why=why[:200], next="docker ps")
-    return None if text else json.loads(answer.body)
+    try:
+        return None if text else json.loads(answer.body)
+    except ValueError:
+        raise Unavailable(
+            what=f"Docker did not answer {path}", why="its answer broke off", next="docker ps"
+        ) from None
 
 
 def _ours(facts: Facts, labels: dict[str, str]) -> bool:
@@ -158,11 +163,14 @@ def _container(host: Host, socket: str, row: dict[str, Any]) -> Container:
         image=seen["Image"],
         tagged=None if tagged is None else str(tagged["Id"]),
         same=tagged is None or _content(tagged) == _content(image),
-        created_at=datetime.fromisoformat(image["Created"]),
+        created_at=datetime.fromisoformat(image.get("Created") or _UNDATED),
         built_here=not image.get("RepoDigests"),
         workdir=seen["Config"].get("WorkingDir") or "/",
         mounts=tuple(sorted(each["Destination"] for each in seen.get("Mounts") or ())),
     )
+
+
+_UNDATED = "1970-01-01T00:00:00Z"  # the engine may leave the date out
 
 
 def _tagged(host: Host, socket: str, reference: str) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 _CONTINUED = re.compile(r"\\[ \t]*\n(?:[ \t]*#[^\n]*\n)*")
 _HEREDOC = re.compile(r"<<-?[\"']?(\w+)")
+_ARCHIVE = re.compile(r"\.(?:tar|tgz|tar\.\w+)$")
 _FOREIGN = re.compile(r"^(?:--\S+\s+)*--from=")
 _FROM = re.compile(r"(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", re.IGNORECASE)
 
@@ -81,6 +82,8 @@ def _stages(text: str, workdir: str) -> list[_Stage]:
             found[-1].workdir = posixpath.join(found[-1].workdir or "/", rest.strip("\"'"))
         elif found and word in ("COPY", "ADD"):
             copied = _copied(rest, found[-1].workdir or workdir)
+            if word == "ADD" and copied and any(_ARCHIVE.search(each) for each in copied[0]):
+                copied = None  # it is unpacked
             found[-1].copies += [copied] if copied else []
     return found
 
@@ -95,13 +98,15 @@ def _instructions(text: str) -> list[tuple[str, str]]:
         if word and not word.startswith("#"):
             heredoc = _HEREDOC.search(rest)
             ends = heredoc[1] if heredoc else ""
-            if not heredoc:
+            if not heredoc or word.upper() == "RUN":
                 found.append((word.upper(), rest.strip()))
     return found
 
 
 def _copied(rest: str, workdir: str) -> tuple[tuple[str, ...], str, bool] | None:
     flags = re.match(r"(?:--\S+\s+)*", rest)
+    if flags and re.search(r"--(?:exclude|parents)\b", flags[0]):
+        return None  # what they leave out, or where it goes, is the build's to say
     words = _words(rest[flags.end() :] if flags else rest)
     if len(words) < 2:  # noqa: PLR2004 - a source and a target
         return None

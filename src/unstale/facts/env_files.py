@@ -21,9 +21,7 @@ from unstale.host import Host
 from unstale.layer import Layer
 from unstale.project import Backend, Project
 
-_READERS = re.compile(
-    r"load_dotenv|dotenv_values|BaseSettings|env_file|environ\.Env|read_env|from decouple"
-)
+_READERS = re.compile(r"load_dotenv|dotenv_values|env_file|environ\.Env|read_env|from decouple")
 _OVERRIDES = re.compile(r"load_dotenv\([^)]*override\s*=\s*True")
 
 

@@ -32,6 +32,13 @@ def compiled_tree(host: Host, root: str) -> Tree:
     )
 
 
+def exact_text(host: Host, path: str) -> str:
+    """Return the file's text byte for byte, as a program's output has it (PEP 383); "" where it cannot be read."""
+    with suppress(OSError):
+        return host.read(path).decode("utf-8", "surrogateescape")
+    return ""
+
+
 def text_of(host: Host, path: str) -> str:
     """Return the file's text, "" where it cannot be read: for a look that others prove."""
     with suppress(OSError):

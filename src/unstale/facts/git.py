@@ -12,6 +12,7 @@ from unstale.layer import Layer
 QUIET = (
     ("GIT_OPTIONAL_LOCKS", "0"),
     ("GIT_TERMINAL_PROMPT", "0"),
+    ("GIT_NO_LAZY_FETCH", "1"),  # a partial clone would write what it fetches
     ("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=4"),
     ("LC_ALL", "C"),
 )
@@ -69,11 +70,14 @@ class Checkout(Fact):
             raise Absent(
                 what="no git", why="git is not installed on this machine", next="Install git."
             )
-        if (
-            host.run(("git", "-C", root, "rev-parse", "-q", "--verify", "HEAD"), env=QUIET).code
-            != 0
-        ):
+        done = host.run(("git", "-C", root, "rev-parse", "-q", "--verify", "HEAD"), env=QUIET)
+        if done.code == 1:
             raise Absent(what="no commit", why="nothing was committed yet", next="git commit")
+        if done.code != 0:
+            why = (done.err.strip().splitlines() or [f"exit {done.code}"])[0]
+            raise Unavailable(
+                what="git refuses this checkout", why=why, next=f"git -C {root} status"
+            )
         return _gather(facts, host, root)
 
     def summary(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -74,7 +75,8 @@ class History:
         moves = []
         for line in lines:
             words = line.partition("\t")[0].split()
-            moves.append((float(words[-2]), words[1]))
+            with suppress(IndexError, ValueError):  # torn by a power cut; git skips it too
+                moves.append((float(words[-2]), words[1]))
         return _dated(moves, written.mtime_ns / 1e9 if written else 0.0)
 
     def _show(self, commit: str, path: str) -> str | None:

@@ -14,10 +14,13 @@ from unstale.fact import Fact, Facts
 from unstale.facts.app_process import AppProcess
 from unstale.facts.app_processes import AppProcesses
 from unstale.facts.health import Health, contradiction, health_routes
+from unstale.facts.sockets import Listener, Listeners
 from unstale.host import Answer
 from unstale.layer import Layer
 
-_ASSET = re.compile(r"""(?:src|href)=["']([^"']*?/?[\w.-]+[-.][\w-]{6,}\.(?:js|mjs|css))["']""")
+_ASSET = re.compile(
+    r"""(?:src|href)=["']([^"']*?/?[\w.-]+[-.](?=[\w-]*[A-Z\d])[\w-]{6,}\.(?:js|mjs|css))["']"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +98,26 @@ def _targets(facts: Facts) -> list[tuple[str, int, bool]]:
     processes = facts.maybe(AppProcesses)
     for process in _listening(processes) if processes else ():
         targets += [
-            (f"http://127.0.0.1:{port}", process.pid, process.reload) for port in process.ports
+            (address, process.pid, process.reload)
+            for each in facts.get(Listeners).listeners
+            if process.pid in each.pids
+            for address in (_address(each, process.command),)
         ]
     unique: dict[str, tuple[str, int, bool]] = {}
     for url, pid, reloading in targets:
         unique.setdefault(urlsplit(url).netloc, (url, pid, reloading))
     return list(unique.values())
+
+
+def _address(listener: Listener, command: str) -> str:
+    """Return where the listener is reached from this machine; a server with a certificate speaks TLS alone."""
+    scheme = "https" if re.search(r"\s--(?:ssl-|cert)", command) else "http"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listener.address, listener.address)  # noqa: S104 - whom we ask
+    return (
+        f"{scheme}://[{host}]:{listener.port}"
+        if ":" in host
+        else f"{scheme}://{host}:{listener.port}"
+    )
 
 
 def _listening(processes: AppProcesses) -> tuple[AppProcess, ...]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import posixpath
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
 from unstale.detect.files import PRUNED
@@ -60,13 +62,20 @@ class ImageSources(Fact):
     @classmethod
     def gather(cls, facts: Facts) -> ImageSources:
         containers = facts.get(Containers).containers
-        found = [each for path in facts.project.compose for each in builds(facts.host, path)]
+        found = [
+            (path, each)
+            for path in facts.project.compose
+            if any(_started(path, container) for container in containers)
+            for each in builds(facts.host, path)
+        ]
         history = History(facts.host, facts.project.root)
         images = [
             _image(facts.host, container, build, history)
             for container in containers
-            for build in found
-            if build.service == container.service and facts.host.stat(str(build.dockerfile))
+            for path, build in found
+            if build.service == container.service
+            and _started(path, container)
+            and facts.host.stat(str(build.dockerfile))
         ]
         if not images:
             raise Absent(what="no build", why="no running service is built here", next="")
@@ -75,6 +84,11 @@ class ImageSources(Fact):
     def of(self, container: str) -> Image | None:
         """Return what is known of the container's image."""
         return next((each for each in self.images if each.container == container), None)
+
+
+def _started(path: Path, container: Container) -> bool:
+    """Return whether the container comes from this compose file; Compose 1 may name its directory alone."""
+    return str(path) in container.files or str(path.parent) == container.directory
 
 
 def _image(host: Host, container: Container, build: Build, history: History) -> Image:
@@ -94,6 +108,12 @@ def _image(host: Host, container: Container, build: Build, history: History) -> 
         for each in newer[:_SUSPECTS]
         if each.target not in written and not _mounted(each.target, container.mounts)
     ]
+    if len(newer) > _SUSPECTS and not any(found):
+        raise Unavailable(
+            what=f"the sources of {container.name} were not all compared",
+            why=f"{len(newer)} of them were touched since the build, {_SUSPECTS} were read",
+            next=f"docker cp {container.name}:{container.workdir} -",
+        )
     return Image(
         container=container.name,
         context=str(build.context),
@@ -104,7 +124,9 @@ def _image(host: Host, container: Container, build: Build, history: History) -> 
 
 
 def _mounted(target: str | None, mounts: tuple[str, ...]) -> bool:
-    return target is not None and any(target.startswith(f"{place}/") for place in mounts)
+    return target is not None and any(
+        target == place or target.startswith(f"{place}/") for place in mounts
+    )
 
 
 def _written_at_run_time(host: Host, container: Container) -> frozenset[str]:
@@ -129,17 +151,20 @@ def _changed(
         held = then if container.built_here else None
         known = held is not None
     else:
-        held = _read(host, container, each.target)
-        known = each.plain or (then is not None and then != now)
-        known = known or (held is not None and history.holds(held))
+        held = _read(host, container, each.target, posixpath.basename(path))
+        told = then is not None and container.built_here
+        known = each.plain or (then != now if told else held is not None and history.holds(held))
     if not known or held == now:
         return None
     have = "missing" if held is None else hashlib.sha256(held).hexdigest()[:12]
     return Changed(each.entry.path, each.target, hashlib.sha256(now).hexdigest()[:12], have)
 
 
-def _read(host: Host, container: Container, path: str) -> bytes | None:
-    """Return the file's bytes in the container, None where it has none. Raises Unavailable."""
+def _read(host: Host, container: Container, path: str, name: str) -> bytes | None:
+    """Return the file's bytes in the container, None where it has none. Raises Unavailable.
+
+    A target that was a directory already took the file in by its name (COPY, "Destination").
+    """
     answer = host.get(
         f"http://docker/containers/{container.id}/archive?path={quote(path)}",
         socket_path=engine(host),
@@ -152,7 +177,14 @@ def _read(host: Host, container: Container, path: str) -> bytes | None:
 
     try:
         with tarfile.open(fileobj=io.BytesIO(answer.body)) as archive:
-            file = archive.extractfile(archive.next() or "")
+            member = archive.next()
+            if member is not None and member.isdir():
+                return (
+                    None
+                    if path.endswith(f"/{name}")
+                    else _read(host, container, f"{path}/{name}", name)
+                )
+            file = archive.extractfile(member or "")
             return file.read() if file else None
     except (tarfile.TarError, KeyError) as error:
         raise Unavailable(

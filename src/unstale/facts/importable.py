@@ -64,7 +64,7 @@ def importable(
     if _foreign(facts, process, module):
         return ()
     for place in roots:
-        for name in (f"{module}.py", f"{module}/__init__.py"):
+        for name in (f"{module}.py", f"{module}/celery.py", f"{module}/__init__.py"):
             entry = f"{place}/{name}".lstrip("/")
             if module and entry in inside and not _named_by_settings(facts, process):
                 names = reachable(

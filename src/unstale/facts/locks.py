@@ -99,10 +99,12 @@ def _requirements(
 
     Format: https://pip.pypa.io/en/stable/reference/requirements-file-format/
     """
-    text = re.sub(r"\\\r?\n", " ", host.read(str(path)).decode("utf-8-sig", "replace"))
+    raw = host.read(str(path))  # PowerShell's `pip freeze >` writes UTF-16
+    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    text = re.sub(r"\\\r?\n", " ", raw.decode(encoding, "replace"))
     found: list[Wanted] = []
-    for raw in text.splitlines():
-        line = re.split(r"(?:^|\s)#", raw)[0].strip()
+    for whole in text.splitlines():
+        line = re.split(r"(?:^|\s)#", whole)[0].strip()
         include = _INCLUDE.match(line)
         if include:
             inner = (path.parent / include[1]).resolve()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from unstale.errors import Absent, Unavailable
 from unstale.fact import Fact, Facts
+from unstale.facts.owners import owner
 from unstale.facts.revision import Revision, revision_of
 from unstale.facts.runtime import runtime
 from unstale.layer import Layer
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from unstale.host import Host
-    from unstale.project import Migrations, Project
+    from unstale.project import Migrations
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def _history(facts: Facts, each: Migrations) -> History:
             unread.append(path)
         else:
             found += [revision] if revision else []
-    backend = _owner(facts.project, each)
+    backend = owner(facts.project, each)
     running = runtime(facts, backend)
     return History(
         config=str(each.config),
@@ -120,14 +121,6 @@ def _history(facts: Facts, each: Migrations) -> History:
         revisions=tuple(sorted(found, key=lambda item: item.id)),
         unread=tuple(unread),
     )
-
-
-def _owner(project: Project, each: Migrations) -> Path | None:
-    """Return the back end whose directory holds the configuration, or the only one."""
-    holding = [back.path for back in project.backends if each.config.is_relative_to(back.path)]
-    if holding:
-        return max(holding, key=lambda path: len(path.parts))
-    return project.backends[0].path if len(project.backends) == 1 else None
 
 
 def _scripts(host: Host, each: Migrations) -> Iterator[str]:
@@ -143,5 +136,7 @@ def _scripts(host: Host, each: Migrations) -> Iterator[str]:
                 next="Run as a user who may.",
             ) from None
         yield from (
-            f"{place}/{name}" for name in names if name.endswith(".py") and name != "__init__.py"
+            f"{place}/{name}"
+            for name in names
+            if name.endswith(".py") and name != "__init__.py" and not name.startswith(".#")
         )

@@ -58,6 +58,8 @@ class NodeModules(Fact):
 def _tree(host: Host, frontend: Frontend) -> Tree | None:
     place = str(frontend.path)
     lock = f"{place}/package-lock.json"
+    if frontend.packager != "npm":
+        return None  # then npm's lock is a leftover
     if host.stat(lock) is None or host.stat(f"{place}/node_modules") is None:
         return None
     wanted = _packages(host, lock)

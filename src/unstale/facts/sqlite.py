@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from unstale.errors import Absent
 from unstale.fact import Fact, Facts
 from unstale.facts.app_processes import AppProcesses
-from unstale.facts.database_urls import foreign, sqlite_file
+from unstale.facts.database_urls import foreign, relative, sqlite_file
 from unstale.facts.processes import ProcessTable
 from unstale.facts.sqlite_open import Deleted, deleted, held_databases
 from unstale.facts.sqlite_places import Place, places_of
@@ -46,7 +46,12 @@ class DatabaseFile:
     def reached_from(self, directory: str) -> bool:
         """Return whether a command run in this directory comes to this very file."""
         here = Path(directory)
-        return any(str(sqlite_file(place.url, here)) == self.path for place in self.places)
+        return any(
+            not relative(place.url)
+            or (place.relative and place.base == directory)
+            or str(sqlite_file(place.url, here)) == self.path
+            for place in self.places
+        )
 
     @property
     def tag(self) -> str:
@@ -74,9 +79,9 @@ class Databases(Fact):
             if apps is None
             else tuple(each for each in apps.processes if each.owner != "container")
         )
-        held = held_databases(facts, table, mine)
-        lost = deleted(facts, table, mine, held)
         places = tuple(places_of(facts, mine))
+        held = held_databases(facts, table, mine, frozenset(each.path for each in places))
+        lost = deleted(facts, table, mine, held)
         paths = dict.fromkeys(
             [place.path for place in places] + [each.target for each in held if not each.gone]
         )

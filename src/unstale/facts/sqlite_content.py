@@ -10,9 +10,9 @@ from unstale.fact import Fact, Facts
 from unstale.facts.sqlite import DatabaseFile, Databases
 
 _COLUMNS = """
-SELECT m.name, p.name FROM sqlite_master m LEFT JOIN pragma_table_info(m.name) p
+SELECT m.name, p.name FROM sqlite_master m LEFT JOIN pragma_table_xinfo(
+    CASE WHEN m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL%' THEN m.name END) p
 WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
-AND m.sql NOT LIKE 'CREATE VIRTUAL%'
 """
 _REVISIONS = "SELECT version_num FROM alembic_version"
 _OWN_TABLES = frozenset({"alembic_version"})
@@ -20,7 +20,10 @@ _OWN_TABLES = frozenset({"alembic_version"})
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table or view and its columns as the database spells them."""
+    """A table or view and its columns as the database spells them, generated ones too.
+
+    A view or virtual table shows none: to ask for them runs its definition, which may need what only the app has.
+    """
 
     name: str
     columns: tuple[str, ...]

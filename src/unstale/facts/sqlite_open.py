@@ -57,15 +57,15 @@ class Deleted:
 
 
 def held_databases(
-    facts: Facts, table: ProcessTable, mine: tuple[AppProcess, ...]
+    facts: Facts, table: ProcessTable, mine: tuple[AppProcess, ...], named: frozenset[str]
 ) -> tuple[Held, ...]:
-    """Return the databases in the project, or configured ones, that these processes hold; proven
-    by their first bytes.
+    """Return the databases in the project, or at one of the `named` paths, that these processes
+    hold; proven by their first bytes.
     """
     pids = {each.pid for each in mine}
     found = [_named(facts.host, each) for each in table.held if each.pid in pids]
     return tuple(
-        each for each in found if _eligible(facts.project, each) and _magic(facts.host, each)
+        each for each in found if _eligible(facts.project, each, named) and _magic(facts.host, each)
     )
 
 
@@ -152,12 +152,10 @@ def _wals(
     return tuple(each.descriptor for each in own), certain
 
 
-def _eligible(project: Project, held: Held) -> bool:
+def _eligible(project: Project, held: Held, named: frozenset[str]) -> bool:
     if held.target.endswith(_SIDES):
         return False
-    return project.contains(held.target) or any(
-        held.target in each.url for each in project.databases
-    )
+    return project.contains(held.target) or held.target in named
 
 
 def _named(host: Host, held: Held) -> Held:

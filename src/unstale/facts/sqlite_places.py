@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unstale.facts.database_urls import URL_KEY, foreign, relative, sqlite_file
+from unstale.detect.database import URL_KEY
+from unstale.facts.database_urls import foreign, relative, sqlite_file
 from unstale.facts.environ import environ_of
+from unstale.facts.owners import owner
 from unstale.project import DatabaseUrl
 from unstale.redact import without_password
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The file that one reader of a URL arrives at. `reader` is "process 4711", "alembic" or "the
+    """The file that one reader of a URL arrives at, links followed. `reader` is "process 4711", "alembic" or "the
     back end".
 
     `base` is the directory that a relative URL starts from. `certain` is False where the URL is
@@ -46,14 +48,17 @@ def places_of(facts: Facts, mine: tuple[AppProcess, ...]) -> Iterator[Place]:
         flask = backend is not None and backend.kind == "flask"
         certain = not url.source.endswith(".py")
         readers = [each for each in mine if each.backend == url.backend and each.pid == each.leader]
+        own = {each.pid: _own_url(facts.host, each, url) for each in readers}
+        if readers and all(each is not None and foreign(each.url) for each in own.values()):
+            continue  # a default that nothing here uses
         for reader in readers:
-            own = _own_url(facts.host, reader, url)
+            told = own[reader.pid]
             yield from _place(
                 facts,
-                own or url,
+                told or url,
                 f"process {reader.pid}",
                 reader.cwd,
-                certain=certain or own is not None,
+                certain=certain or told is not None,
                 pid=reader.pid,
                 flask=flask,
             )
@@ -66,7 +71,7 @@ def places_of(facts: Facts, mine: tuple[AppProcess, ...]) -> Iterator[Place]:
             bases += [
                 ("alembic", each.config.parent)
                 for each in facts.project.migrations
-                if each.kind == "alembic"
+                if each.kind == "alembic" and owner(facts.project, each) in (url.backend, None)
             ]
         for name, base in bases:
             yield from _place(facts, url, name, str(base), certain=certain, pid=None, flask=flask)
@@ -90,7 +95,7 @@ def _place(
         if instance is not None and facts.host.stat(str(instance)) is not None:
             path = instance
     yield Place(
-        path=str(path),
+        path=facts.host.real(str(path)),
         url=url.url,
         source=url.source,
         reader=reader,
@@ -107,9 +112,11 @@ def _own_url(host: Host, process: AppProcess, url: DatabaseUrl) -> DatabaseUrl |
     with suppress(OSError):
         environ = environ_of(host, process.pid)
         key = url.source.rpartition(" ")[2]
-        named = sorted(each for each in environ if URL_KEY.fullmatch(each))
+        named = sorted((each for each in environ if URL_KEY.fullmatch(each)), key=len)
         if key not in named:
-            key = named[0] if named and url.source.endswith(".py") else ""
+            key = (
+                named[0] if named and url.source.endswith(".py") else ""
+            )  # the shortest: others are more special
         if key:
             value, source = environ[key], f"/proc/{process.pid}/environ {key}"
             bare = f"{value.partition('://')[0]}://" if foreign(value) else without_password(value)

@@ -52,7 +52,10 @@ def _sqlalchemy_tables() -> list[dict[str, Any]]:
     modules = _mapped_modules(objects)
     found: dict[tuple[str, str], Any] = {}
     for metadata in [each for each in objects if issubclass(type(each), kind)]:
-        for table in () if id(metadata) in own else list(metadata.tables.values()):
+        elsewhere = id(metadata) in own or metadata.info.get(
+            "bind_key"
+        )  # Flask-SQLAlchemy's second database
+        for table in () if elsewhere else list(metadata.tables.values()):
             found.setdefault((table.schema or "", table.name), table)
     return [_table(found[key], modules.get(id(found[key]))) for key in sorted(found)]
 

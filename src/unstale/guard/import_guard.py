@@ -40,7 +40,7 @@ from urllib.parse import unquote
 
 _FAILURES: list[BaseException] = []  # their frames keep alive what a failed module had registered
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_SECRET_KEY = re.compile(r"SECRET|TOKEN|KEY|PASSW|PWD|DSN|CREDENTIAL|AUTH", re.IGNORECASE)
+_SECRET_KEY = re.compile(r"SECRET|TOKEN|KEY|PASS|PWD|DSN|CREDENTIAL|AUTH", re.IGNORECASE)
 _PASSWORD = re.compile(r"(://[^/\s:@]*):\S*@")  # up to the last @: a password may hold one
 _USER = re.compile(r"://[^/\s:@]+@")  # a key as the user, as in Sentry's DSN
 _REFUSED_EVENTS = frozenset(
@@ -102,7 +102,7 @@ def _look(asked: dict[str, Any], answer: dict[str, Any], finish: Callable[[], No
         _attempt(name, lambda name=name: _enter(name, "entry" in want), answer)  # type: ignore[misc]
     declared = _beside("declarations")
     if "models" in want:
-        _attempt("tables", lambda: answer.update(tables=declared["tables"]()), answer)
+        _attempt("tables", lambda: answer.update(tables=_own(declared["tables"]())), answer)
     if "settings" in want:
         salt = str(asked.get("salt", ""))
         _attempt("settings", lambda: answer.update(settings=declared["settings"](salt)), answer)
@@ -174,7 +174,7 @@ def _limit(seconds: float, answer: dict[str, Any], finish: Callable[[], NoReturn
         if not answer["tables"]:  # swallowed: the answer goes without a way back
             _note(answer, "", f"the import took more than {seconds:g} s")
             with contextlib.suppress(Exception):
-                answer["tables"] = _beside("declarations")["tables"]()
+                answer["tables"] = _own(_beside("declarations")["tables"]())
         finish()
 
     signal.signal(signal.SIGALRM, late)
@@ -238,6 +238,15 @@ def _place(error: BaseException) -> tuple[str, int]:
     ]
     own = [each for each in frames if not _installed(each.filename)] or frames
     return (own[-1].filename, own[-1].lineno or 0) if own else ("", 0)
+
+
+def _own(tables: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out what installed packages declare: it may be in no database of the project."""
+    return [
+        each
+        for each in tables
+        if not _installed(str(getattr(sys.modules.get(each["module"]), "__file__", "")))
+    ]
 
 
 def _installed(path: str) -> bool:

@@ -51,12 +51,13 @@ def env_file_is_newer_than_the_process(
             f"started {process.started_at:%Y-%m-%d %H:%M:%S} UTC", f"ps -o lstart= -p {read.pid}"
         )
         subject = f"{name} of {process.subject}"
-        if read.changed_at is None or not read.missing:
+        keys = (*read.missing, *read.beaten)
+        if read.changed_at is None or not keys:
             yield Fresh(subject, files.shows("not written since", f"stat -c %y {read.path}"), have)
             continue
         yield Finding(
             subject,
-            f"{name} was written after the process read {', '.join(read.missing[:4])} from it",
+            f"{name} was written after the process took {', '.join(keys[:4])} from it",
             want=files.shows(
                 f"written {read.changed_at:%Y-%m-%d %H:%M:%S} UTC", f"stat -c %y {read.path}"
             ),

@@ -36,7 +36,8 @@ def environment_beats_the_env_file(
     pydantic-settings keep the environment's value.
 
     What is not flagged
-    Equal values; `load_dotenv(override=True)`; values with `$`, which the readers expand differently.
+    Equal values; `load_dotenv(override=True)`; values with `$`, which the readers expand differently. A file that
+    was written after the process began: its former value may be the one (CFG001).
 
     Fix, risk and undo
     Manual: unset the variable where it is set, then restart. `fix` prints where to look.
@@ -46,7 +47,7 @@ def environment_beats_the_env_file(
         name = Path(read.path).name
         source = f"tr '\\0' '\\n' < /proc/{read.pid}/environ | cut -d= -f1"
         subject = f"{name} beside {process.subject}"
-        if not read.beaten or files.overriding:
+        if not read.beaten or files.overriding or read.changed_at is not None:
             have = processes.shows("no key with another value", source)
             yield Fresh(subject, files.shows("no key with another value", read.path), have)
             continue

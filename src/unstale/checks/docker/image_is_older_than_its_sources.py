@@ -50,7 +50,7 @@ def image_is_older_than_its_sources(
     """
     for each in containers.containers:
         image = sources.of(each.name)
-        if image is None:
+        if image is None or not (image.compared or image.changed):
             continue
         built = f"built {each.created_at:%Y-%m-%d %H:%M:%S} UTC"
         if image.changed:

@@ -47,8 +47,9 @@ def process_predates_its_packages(
     Only a mapped file proves that the process loaded the package; else the finding says "likely".
 
     What is not flagged
-    Bytecode written later; metadata that a link or chmod touched; other environments' processes;
-    installs that ended before the start. A --reload server is: it does not watch its packages.
+    An editable, whose code is the checkout's own (PRC001). Bytecode written later; metadata that a
+    link or chmod touched; other environments' processes; installs that ended before the start. A
+    --reload server is: it does not watch its packages.
 
     Fix, risk and undo
     Restart as it was started. Open requests are cut; no undo.
@@ -59,7 +60,11 @@ def process_predates_its_packages(
         if environment is None:
             continue
         since = process.started_at + MARGIN
-        newer = [each for each in environment.distributions if each.written_at > since]
+        newer = [
+            each
+            for each in environment.distributions
+            if each.written_at > since and not (each.editable and each.local)
+        ]
         gone = libraries.of(process.pid)
         last = max((each.written_at for each in newer), default=None)
         words = f"written {last:%Y-%m-%d %H:%M:%S} UTC" if last else _words(gone)

@@ -45,7 +45,7 @@ def checkout_is_behind_its_upstream(
     unfetched = (
         checkout.asked not in (None, checkout.upstream_commit) and checkout.asked != checkout.head
     )
-    source = f"git -C {checkout.top} ls-remote origin {checkout.upstream.partition('/')[2]}"
+    source = f"git -C {checkout.top} ls-remote {checkout.upstream.replace('/', ' ', 1)}"
     if checkout.asked is None:
         source = f"git -C {checkout.top} rev-parse @{{u}}"
     want = checkout.shows(want_commit[:10], source)

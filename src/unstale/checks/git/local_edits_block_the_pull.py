@@ -33,7 +33,8 @@ def local_edits_block_the_pull(checkout: Checkout) -> Iterator[Finding | Fresh]:
     Edits that the upstream does not touch: such a pull works. A branch without upstream.
 
     Fix, risk and undo
-    Stash the edits by name and fast-forward. Undo resets to the former commit and pops the stash.
+    Stash these edits by name and fast-forward; other edits stay. Undo resets to the former commit and pops the
+    stash. A branch that is also ahead needs a merge, which is yours.
     """
     if checkout.upstream is None:
         return
@@ -53,7 +54,14 @@ def local_edits_block_the_pull(checkout: Checkout) -> Iterator[Finding | Fresh]:
         f"a pull of {checkout.upstream} would overwrite {', '.join(blocking[:3])}{' …' if len(blocking) > 3 else ''}",  # noqa: PLR2004 - fits a line
         want=clean,
         have=edited,
-        fix=StashAndFastForward(checkout.top, checkout.head, checkout.upstream),
+        fix=_aside(checkout, blocking),
         paths=tuple(f"{checkout.top}/{path}" for path in blocking),
         explains=frozenset({"checkout:behind"}),
     )
+
+
+def _aside(checkout: Checkout, blocking: tuple[str, ...]) -> StashAndFastForward | None:
+    """Return the fix; None for a branch that cannot be fast-forwarded."""
+    if checkout.ahead or checkout.upstream is None:
+        return None
+    return StashAndFastForward(checkout.top, checkout.head, checkout.upstream, blocking)
