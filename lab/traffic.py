@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Self
 
 _PAUSE = 0.03  # seconds that a client rests between requests
 _LIMIT = 15.0  # seconds that an answer may take
@@ -44,7 +45,7 @@ class Traffic:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._all()), daemon=True)
 
-    def __enter__(self) -> Traffic:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

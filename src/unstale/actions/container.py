@@ -41,7 +41,8 @@ def service_of(container: Container) -> Service:
 class Recreate(Action):
     """Replace a service's container by one of its image's present tag, after a build where `build` is set.
 
-    `image` is what the container runs now, `tagged` what `reference` names before the step.
+    `image` is what the container runs now, `tagged` what `reference` names before the step. `anew`: also where
+    nothing differs.
     """
 
     risk: ClassVar[Risk] = Risk.DISRUPTIVE
@@ -55,6 +56,7 @@ class Recreate(Action):
     tagged: str
     build: bool
     compose: tuple[str, ...]
+    anew: bool = False
 
     def title(self) -> str:
         verb = "build and replace" if self.build else "replace"
@@ -70,6 +72,8 @@ class Recreate(Action):
     def settled(self, facts: Facts) -> bool:
         containers = facts.maybe(Containers)
         found = containers.find(self.container) if containers else None
+        if self.anew and found is not None:
+            return False
         if found is None or not self.build:
             return found is None or found.same
         sources = facts.maybe(ImageSources)
@@ -96,7 +100,9 @@ class Recreate(Action):
         _act(host, ("docker", "tag", self.image, _kept(keep)))
         if self.build:
             _act(host, self.service.words(self.compose, "build", self.service.name))
-        _act(host, self.service.words(self.compose, *_up(self.service.name)))
+        again = ("--force-recreate",) if self.anew else ()
+        up, service = _up(self.service.name)[:-1], self.service.name
+        _act(host, self.service.words(self.compose, *up, *again, service))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +140,9 @@ class PutImageBack(Action):
             _act(host, ("docker", "rmi", "--no-prune", self.kept))
 
 
-def replacing(container: Container, compose: Compose | None, *, build: bool) -> Recreate | None:
+def replacing(
+    container: Container, compose: Compose | None, *, build: bool, anew: bool = False
+) -> Recreate | None:
     """Return the action on a container, None where no compose command is installed."""
     if compose is None:
         return None
@@ -146,6 +154,7 @@ def replacing(container: Container, compose: Compose | None, *, build: bool) -> 
         container.tagged or container.image,
         build,
         compose.argv,
+        anew,
     )
 
 

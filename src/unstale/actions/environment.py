@@ -48,10 +48,10 @@ class SyncEnvironment(Action):
         return not any(unmet(locked, environments) for locked in mine)
 
     def blocked(self, facts: Facts) -> str | None:
-        return _blocked(facts, self.prefix)
+        return why_not_kept(facts, self.prefix)
 
     def inverse(self, facts: Facts, keep: Keep) -> Action:
-        return SwapBack(_kept(keep), self.prefix)
+        return SwapBack(kept_aside(keep), self.prefix)
 
     def apply(self, host: Host, keep: Keep) -> None:
         _install(host, keep, self.prefix, self._words(), str(Path(self.lock).parent))
@@ -94,10 +94,10 @@ class Reinstall(Action):
         return not any((each.prefix, each.name) == (self.prefix, self.name) for each in copies)
 
     def blocked(self, facts: Facts) -> str | None:
-        return _blocked(facts, self.prefix)
+        return why_not_kept(facts, self.prefix)
 
     def inverse(self, facts: Facts, keep: Keep) -> Action:
-        return SwapBack(_kept(keep), self.prefix)
+        return SwapBack(kept_aside(keep), self.prefix)
 
     def apply(self, host: Host, keep: Keep) -> None:
         _install(host, keep, self.prefix, self._words(), self.source)
@@ -107,11 +107,12 @@ class Reinstall(Action):
         return ("pip", "install", "--python", python, "--no-deps", "-e", self.source)
 
 
-def _kept(keep: Keep) -> str:
+def kept_aside(keep: Keep) -> str:
+    """Return where a step keeps the former environment."""
     return f"{keep.trash}/environment"
 
 
-def _blocked(facts: Facts, prefix: str) -> str | None:
+def why_not_kept(facts: Facts, prefix: str) -> str | None:
     """Refuse where the former environment could not be kept, and put back, by a rename."""
     place = facts.host.stat(prefix, follow=False)
     root = facts.host.stat(str(facts.project.root))
@@ -127,12 +128,18 @@ def _install(host: Host, keep: Keep, prefix: str, words: tuple[str, ...], cwd: s
 
     The kept one gets its name when it is complete: half of one must never be put back.
     """
-    from uv import find_uv_bin  # noqa: PLC0415 - the installer is loaded when it is needed
-
-    kept = _kept(keep)
+    kept = kept_aside(keep)
     hide(host, keep.trash)
     host.clone(prefix, f"{kept}.partial")
     host.rename(f"{kept}.partial", kept)
+    run_uv(host, words, prefix, cwd)
+    host.write(f"{kept}.after", listing(host, prefix).encode("utf-8", "surrogateescape"))
+
+
+def run_uv(host: Host, words: tuple[str, ...], prefix: str, cwd: str) -> None:
+    """Run uv for an environment. Raises Failed with its last words."""
+    from uv import find_uv_bin  # noqa: PLC0415 - the installer is loaded when it is needed
+
     env = (("UV_PROJECT_ENVIRONMENT", prefix), ("VIRTUAL_ENV", prefix))
     argv = (find_uv_bin(), *words)
     done = host.act(argv, cwd=cwd, env=env)
@@ -143,7 +150,6 @@ def _install(host: Host, keep: Keep, prefix: str, words: tuple[str, ...], cwd: s
         lines = [line.strip() for line in done.err.strip().splitlines() if line.strip()]
         why, again = " | ".join(lines[-4:]), f"uv {' '.join(words)}"
         raise Failed(what="uv did not install", why=why, next=again)
-    host.write(f"{kept}.after", listing(host, prefix).encode("utf-8", "surrogateescape"))
 
 
 def _no_network(text: str) -> bool:

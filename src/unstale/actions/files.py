@@ -14,13 +14,14 @@ from unstale.layer import Layer, Risk
 
 @dataclass(frozen=True, slots=True)
 class MoveToTrash(Action):
-    """Move files or directories that can be made again out of the way."""
+    """Move files or directories that can be made again out of the way. `regrown`: they make themselves again."""
 
     risk: ClassVar[Risk] = Risk.SAFE
     layer: ClassVar[Layer] = Layer.BYTECODE
     undoable: ClassVar[bool] = True
 
     paths: tuple[str, ...]
+    regrown: bool = False
 
     def title(self) -> str:
         return f"move {_named(self.paths)} to the trash"
@@ -32,7 +33,8 @@ class MoveToTrash(Action):
         return all(facts.host.stat(path, follow=False) is None for path in self.paths)
 
     def inverse(self, facts: Facts, keep: Keep) -> Action:
-        return PutBack(tuple((_kept(keep, at, path), path) for at, path in enumerate(self.paths)))
+        pairs = tuple((_kept(keep, at, path), path) for at, path in enumerate(self.paths))
+        return PutBack(pairs, self.regrown)
 
     def apply(self, host: Host, keep: Keep) -> None:
         hide(host, keep.trash)
@@ -49,6 +51,7 @@ class PutBack(Action):
     layer: ClassVar[Layer] = Layer.BYTECODE
 
     pairs: tuple[tuple[str, str], ...]
+    regrown: bool = False
 
     def title(self) -> str:
         return f"put {_named(tuple(original for _, original in self.pairs))} back"
@@ -61,7 +64,7 @@ class PutBack(Action):
 
     def blocked(self, facts: Facts) -> str | None:
         """Refuse where something stands at the old place, unless Python wrote it again."""
-        for _, original in self.pairs:
+        for _, original in () if self.regrown else self.pairs:
             if facts.host.stat(original, follow=False) is not None and not original.endswith(
                 ".pyc"
             ):
@@ -69,7 +72,7 @@ class PutBack(Action):
         return None
 
     def inverse(self, facts: Facts, keep: Keep) -> Action:
-        return MoveToTrash(tuple(original for _, original in self.pairs))
+        return MoveToTrash(tuple(original for _, original in self.pairs), self.regrown)
 
     def apply(self, host: Host, keep: Keep) -> None:
         for at, (kept, original) in enumerate(self.pairs):

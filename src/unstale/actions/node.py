@@ -45,12 +45,15 @@ class InstallNodeModules(Action):
     def apply(self, host: Host, keep: Keep) -> None:
         hide(host, keep.trash)
         host.rename(f"{self.frontend}/node_modules", f"{keep.trash}/node_modules")
-        _npm(host, self.frontend, ("npm", "ci", "--no-audit", "--no-fund"))
+        run_node(host, self.frontend, ("npm", "ci", "--no-audit", "--no-fund"))
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuild(Action):
-    """Build the front end beside the present output, then swap: a build that fails leaves the former one."""
+    """Build the front end beside the present output, then swap: a build that fails leaves the former one.
+
+    `anew`: also where nothing is newer than the build.
+    """
 
     risk: ClassVar[Risk] = Risk.DISRUPTIVE
     layer: ClassVar[Layer] = Layer.BUILD
@@ -60,6 +63,7 @@ class Rebuild(Action):
     kind: str
     command: tuple[str, ...]
     dist: str
+    anew: bool = False
 
     def title(self) -> str:
         return f"build the front end in {Path(self.frontend).name}"
@@ -68,6 +72,8 @@ class Rebuild(Action):
         return (f"cd {self.frontend} && {' '.join(self.command)}",)
 
     def settled(self, facts: Facts) -> bool:
+        if self.anew:
+            return False
         builds = [each for each in facts.get(Builds).builds if each.frontend == self.frontend]
         return bool(builds) and not any(each.newer or each.unbaked for each in builds)
 
@@ -82,7 +88,7 @@ class Rebuild(Action):
         hide(host, keep.trash)
         if self.kind != "vite":
             host.clone(self.dist, f"{keep.trash}/build")
-            _npm(host, self.frontend, self.command)
+            run_node(host, self.frontend, self.command)
             return
         made = f"{keep.trash}/made"
         words = (
@@ -90,7 +96,7 @@ class Rebuild(Action):
             if "run" in self.command
             else ("--outDir", made, "--emptyOutDir")
         )
-        _npm(host, self.frontend, (*self.command, *words))
+        run_node(host, self.frontend, (*self.command, *words))
         if host.stat(f"{made}/index.html") is None:
             raise Failed(
                 what="the build made no index.html",
@@ -100,7 +106,8 @@ class Rebuild(Action):
         swap(host, made, self.dist, f"{keep.trash}/build")
 
 
-def _npm(host: Host, frontend: str, argv: tuple[str, ...]) -> None:
+def run_node(host: Host, frontend: str, argv: tuple[str, ...]) -> None:
+    """Run a packager in a front end. Raises Failed with its last words."""
     done = host.act(argv, cwd=frontend, env=(("NO_COLOR", "1"),))
     if done.code != 0:
         lines = [

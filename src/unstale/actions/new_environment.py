@@ -1,0 +1,158 @@
+"""Makes a virtual environment anew from the lock; the former one is kept whole by a rename, so undo is a rename too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from unstale.action import Action, Keep
+from unstale.actions.environment import kept_aside, run_uv, why_not_kept
+from unstale.actions.files import SwapBack, hide, listing
+from unstale.errors import Unavailable
+from unstale.fact import Facts
+from unstale.facts.environment import Environment
+from unstale.facts.locks import Locked, Locks
+from unstale.host import Host
+from unstale.layer import Layer, Risk
+
+_EXACT = ("uv.lock", "pylock.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class NewEnvironment(Action):
+    """Move the environment aside and make it again: the same Python, the lock's packages, the same local ones.
+
+    `pins` ("six==1.17.0") are the present versions, installed where no lock names exact ones. `local` are
+    (directory, editable) that were installed from the checkout. `seed`: it had pip. No lock is ever written.
+    """
+
+    risk: ClassVar[Risk] = Risk.DISRUPTIVE
+    layer: ClassVar[Layer] = Layer.ENVIRONMENT
+    undoable: ClassVar[bool] = True
+
+    prefix: str
+    base: str
+    lock: str | None
+    pins: tuple[str, ...]
+    local: tuple[tuple[str, bool], ...]
+    seed: bool
+    cache: bool = True
+
+    def title(self) -> str:
+        source = Path(self.lock).name if self.lock else "the versions that are installed now"
+        return f"make {Path(self.prefix).name} anew from {source}"
+
+    def preview(self) -> tuple[str, ...]:
+        return (
+            f"mv {self.prefix} {self.prefix}.former",
+            *(" ".join(("uv", *each)) for each in self._steps()),
+        )
+
+    def settled(self, facts: Facts) -> bool:
+        return False
+
+    def blocked(self, facts: Facts) -> str | None:
+        why = why_not_kept(facts, self.prefix)
+        if why is None and facts.host.stat(self.base) is None:
+            why = f"its Python {self.base} is no longer there"
+        return why
+
+    def inverse(self, facts: Facts, keep: Keep) -> Action:
+        return SwapBack(kept_aside(keep), self.prefix)
+
+    def apply(self, host: Host, keep: Keep) -> None:
+        kept = kept_aside(keep)
+        hide(host, keep.trash)
+        host.rename(self.prefix, kept)
+        cwd = str(Path(self.lock).parent) if self.lock else str(Path(self.prefix).parent)
+        for words in self._steps():
+            run_uv(host, (*words, *(() if self.cache else ("--no-cache",))), self.prefix, cwd)
+        host.write(f"{kept}.after", listing(host, self.prefix).encode("utf-8", "surrogateescape"))
+
+    def _steps(self) -> tuple[tuple[str, ...], ...]:
+        python = ("--python", f"{self.prefix}/bin/python")
+        steps = [
+            (
+                "venv",
+                "--no-project",
+                "--python",
+                self.base,
+                *(("--seed",) if self.seed else ()),
+                self.prefix,
+            )
+        ]
+        if self.lock and Path(self.lock).name == "uv.lock":
+            steps.append(("sync", "--frozen", *python, "--project", str(Path(self.lock).parent)))
+        elif self.lock:
+            steps.append(("pip", "install", *python, "-r", self.lock))
+        elif self.pins:
+            steps.append(("pip", "install", *python, "--no-deps", *self.pins))
+        for place, editable in self.local:
+            steps.append(
+                ("pip", "install", *python, "--no-deps", *(("-e",) if editable else ()), place)
+            )
+        return tuple(steps)
+
+
+def renewing(facts: Facts, environment: Environment, *, cache: bool) -> NewEnvironment:
+    """Return how an environment is made again. Raises Unavailable where its Python is not known."""
+    lock = _exact(facts, environment)
+    local = tuple(
+        (each.local, each.editable)
+        for each in environment.distributions
+        if each.local and facts.host.stat(each.local) is not None
+    )
+    pins = tuple(
+        f"{each.name}=={each.version}"
+        for each in environment.distributions
+        if each.local is None and each.name not in ("pip", "setuptools", "wheel")
+    )
+    return NewEnvironment(
+        prefix=environment.prefix,
+        base=_base(facts.host, environment),
+        lock=lock,
+        pins=() if lock else pins,
+        local=() if lock and lock.endswith("uv.lock") else local,
+        seed=environment.find("pip") is not None,
+        cache=cache,
+    )
+
+
+def _exact(facts: Facts, environment: Environment) -> str | None:
+    """Return the lock that names one version for each package, None where there is none."""
+    locks = facts.maybe(Locks)
+    for each in locks.locks if locks else ():
+        if each.prefix == environment.prefix and (Path(each.path).name in _EXACT or _pinned(each)):
+            return each.path
+    return None
+
+
+def _pinned(locked: Locked) -> bool:
+    """Return whether requirements.txt is a lock: every line names one version, and it holds what is installed."""
+    if Path(locked.path).suffix != ".txt":
+        return False
+    exact = all(
+        each.specifier.startswith("==") and "*" not in each.specifier for each in locked.wanted
+    )
+    return bool(locked.wanted) and exact
+
+
+def _base(host: Host, environment: Environment) -> str:
+    """Return the interpreter that the environment was made from: `home` in its pyvenv.cfg (PEP 405)."""
+    for line in (
+        host.read(f"{environment.prefix}/pyvenv.cfg").decode("utf-8", "replace").splitlines()
+    ):
+        key, _, value = line.partition("=")
+        if key.strip() == "home":
+            minor = ".".join(environment.version.split(".")[:2])
+            names = (f"python{minor}", f"pypy{minor}", "python3")
+            places = (f"{value.strip()}/{name}" for name in names)
+            found = next((each for each in places if host.stat(each) is not None), None)
+            if found:
+                return found
+    raise Unavailable(
+        what=f"cannot tell the Python of {environment.prefix}",
+        why="its pyvenv.cfg names no home that is there",
+        next=f"{environment.prefix}/bin/python -V",
+    )

@@ -1,0 +1,106 @@
+"""Installs node modules anew from the lock; the former ones are kept whole by a rename."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from unstale.action import Action, Keep
+from unstale.actions.files import SwapBack, hide
+from unstale.actions.node import run_node
+from unstale.fact import Facts
+from unstale.host import Host
+from unstale.layer import Layer, Risk
+from unstale.project import Frontend
+
+_COMMANDS = {
+    "npm": ("npm", "ci", "--no-audit", "--no-fund"),
+    "pnpm": ("pnpm", "install", "--frozen-lockfile"),
+    "yarn": ("yarn", "install", "--frozen-lockfile"),
+    "bun": ("bun", "install", "--frozen-lockfile"),
+}
+_LOCKS = {"pnpm": "pnpm-lock.yaml", "yarn": "yarn.lock", "npm": "package-lock.json"}
+
+
+@dataclass(frozen=True, slots=True)
+class NewNodeModules(Action):
+    """Move node_modules aside and install again. `frozen`: there is no lock, so the present versions are taken."""
+
+    risk: ClassVar[Risk] = Risk.DISRUPTIVE
+    layer: ClassVar[Layer] = Layer.NODE
+    undoable: ClassVar[bool] = True
+
+    frontend: str
+    packager: str
+    frozen: bool
+    cache: bool = True
+
+    def title(self) -> str:
+        source = "the versions that are installed now" if self.frozen else "the lock"
+        return f"install node modules anew from {source}"
+
+    def preview(self) -> tuple[str, ...]:
+        aside = f"mv {self.frontend}/node_modules {self.frontend}/node_modules.former"
+        return (aside, f"cd {self.frontend} && {' '.join(_COMMANDS[self.packager])}")
+
+    def settled(self, facts: Facts) -> bool:
+        return False
+
+    def blocked(self, facts: Facts) -> str | None:
+        if facts.host.which(self.packager) is None:
+            return f"{self.packager} is not installed on this machine"
+        if self.frozen and facts.host.stat(self._hidden()) is None:
+            return "there is no lock, and node_modules does not say what is installed in it"
+        return None
+
+    def inverse(self, facts: Facts, keep: Keep) -> Action:
+        return SwapBack(f"{keep.trash}/node_modules", f"{self.frontend}/node_modules")
+
+    def apply(self, host: Host, keep: Keep) -> None:
+        hide(host, keep.trash)
+        lock = f"{self.frontend}/package-lock.json"
+        if self.frozen:
+            host.write(lock, _frozen(host, self.frontend, self._hidden()), 0o644)
+        try:
+            host.rename(f"{self.frontend}/node_modules", f"{keep.trash}/node_modules")
+            cache = () if self.cache else ("--cache", f"{keep.trash}/cache")
+            words = (*_COMMANDS[self.packager], *(cache if self.packager == "npm" else ()))
+            run_node(host, self.frontend, words)
+        finally:
+            if self.frozen:  # the project has no lock, and gets none by this
+                host.rename(lock, f"{keep.trash}/package-lock.json")
+
+    def _hidden(self) -> str:
+        return f"{self.frontend}/node_modules/.package-lock.json"
+
+
+def modules_anew(facts: Facts, frontend: Frontend, *, cache: bool) -> NewNodeModules | None:
+    """Return how node_modules is installed again; None where there is none."""
+    place = str(frontend.path)
+    if facts.host.stat(f"{place}/node_modules") is None:
+        return None
+    lock = _LOCKS.get(frontend.packager)
+    frozen = lock is not None and facts.host.stat(f"{place}/{lock}") is None
+    return NewNodeModules(place, frontend.packager, frozen, cache)
+
+
+def _frozen(host: Host, frontend: str, hidden: str) -> bytes:
+    """Return a lock of what is installed: the hidden one (npm help folders) with the root's own entry."""
+    document: dict[str, Any] = json.loads(host.read(hidden))
+    manifest: dict[str, Any] = {}
+    with suppress(ValueError):
+        manifest = json.loads(host.read(f"{frontend}/package.json"))
+    named = (
+        "name",
+        "version",
+        "dependencies",
+        "devDependencies",
+        "optionalDependencies",
+        "peerDependencies",
+    )
+    root = {key: manifest[key] for key in named if key in manifest}
+    packages = {"": root, **document.get("packages", {})}
+    whole = {**document, "requires": True, "packages": packages}
+    return json.dumps(whole, indent=2).encode()

@@ -1,0 +1,117 @@
+"""Composes the way from a used development tree to a clean one: the steps of `unstale reset`, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from unstale.action import Action
+from unstale.actions.container import replacing
+from unstale.actions.database import migration
+from unstale.actions.files import MoveToTrash
+from unstale.actions.new_environment import renewing
+from unstale.actions.new_modules import modules_anew
+from unstale.actions.node import Rebuild
+from unstale.actions.standstill import BACKEND, FRONTEND, Run, Stop, running
+from unstale.fact import Facts
+from unstale.facts.compose import Compose
+from unstale.facts.docker import Containers
+from unstale.facts.environment import Environments
+from unstale.facts.migrations import MigrationHistories
+from unstale.facts.sqlite import Databases
+from unstale.facts.sqlite_content import DatabaseContents
+
+DATABASE, DOCKER = "database", "docker"
+PARTS = (BACKEND, FRONTEND, DATABASE, DOCKER)
+_PYTHON_CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache")
+_NODE_CACHES = (".vite", ".turbo", ".parcel-cache")
+_LEFT = (".git", ".unstale", "node_modules", ".venv", "venv", "site-packages", ".tox", ".nox")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How much is made anew. `parts` of PARTS; containers only when asked for, because a build takes minutes."""
+
+    parts: frozenset[str] = frozenset((BACKEND, FRONTEND, DATABASE))
+    cache: bool = True
+    fresh_db: bool = False
+    detach: bool = False
+
+
+def steps(facts: Facts, wish: Wish, place: str) -> tuple[Action, ...]:
+    """Return the steps. `place` is a directory of ours (0700) that keeps what starts each process again."""
+    root = str(facts.project.root)
+    parts = tuple(each for each in (BACKEND, FRONTEND) if _stops(wish, each))
+    changes = tuple(_changes(facts, wish))
+    if not changes or not running(facts, parts):
+        return changes
+    around = (root, place, parts, wish.detach)
+    return (Stop(*around), *changes, Run(*around))
+
+
+def _stops(wish: Wish, part: str) -> bool:
+    """Return whether what runs of a part must stop: a database is changed under no running server."""
+    return part in wish.parts or (part == BACKEND and DATABASE in wish.parts)
+
+
+def _changes(facts: Facts, wish: Wish) -> Iterator[Action]:
+    caches = tuple(_caches(facts, wish))
+    if caches:
+        yield MoveToTrash(caches, regrown=True)
+    if BACKEND in wish.parts:
+        environments = facts.maybe(Environments)
+        for each in environments.environments if environments else ():
+            if facts.project.contains(each.prefix):
+                yield renewing(facts, each, cache=wish.cache)
+    if FRONTEND in wish.parts:
+        yield from _front_ends(facts, wish)
+    if DATABASE in wish.parts:
+        yield from _migrations(facts)
+    if DOCKER in wish.parts:
+        yield from _containers(facts)
+
+
+def _front_ends(facts: Facts, wish: Wish) -> Iterator[Action]:
+    for each in facts.project.frontends:
+        modules = modules_anew(facts, each, cache=wish.cache)
+        if modules is not None:
+            yield modules
+            if facts.host.stat(str(each.dist)) is not None:
+                yield Rebuild(str(each.path), each.kind, each.build, str(each.dist), anew=True)
+
+
+def _migrations(facts: Facts) -> Iterator[Action]:
+    """Yield the migration of each database that is behind; one that is at its head is not touched."""
+    histories, databases = facts.maybe(MigrationHistories), facts.maybe(Databases)
+    for history in histories.histories if histories else ():
+        for file in databases.of(history.backend) if databases else ():
+            content = facts.get(DatabaseContents).of(file.path)
+            applied = content.revisions if content else None
+            if applied is not None and history.pending(applied):
+                action = migration(file, history)
+                if action is not None:
+                    yield action
+
+
+def _containers(facts: Facts) -> Iterator[Action]:
+    containers, compose = facts.maybe(Containers), facts.maybe(Compose)
+    for each in containers.containers if containers else ():
+        action = replacing(each, compose, build=each.built_here, anew=True)
+        if action is not None:
+            yield action
+
+
+def _caches(facts: Facts, wish: Wish) -> Iterator[str]:
+    """Yield what tools make again by themselves: bytecode, caches, the incremental state of TypeScript and Vite."""
+    root, inside = facts.project.root, "\0"
+    for entry in facts.host.walk(str(root), _LEFT):
+        if entry.path.startswith(inside):
+            continue
+        name = entry.path.rpartition("/")[2]
+        part = BACKEND if name in _PYTHON_CACHES else FRONTEND
+        cache = entry.kind == "dir" and name in (*_PYTHON_CACHES, *_NODE_CACHES)
+        if part in wish.parts and (cache or name.endswith(".tsbuildinfo")):
+            if cache:
+                inside = f"{entry.path}/"
+            if facts.project.contains(f"{root}/{entry.path}"):
+                yield f"{root}/{entry.path}"
