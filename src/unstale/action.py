@@ -60,8 +60,8 @@ class Action(ABC):
         return None
 
     @abstractmethod
-    def apply(self, host: Host, keep: Keep) -> None:
-        """Do it. Raises Failed or Halted with what is left."""
+    def apply(self, host: Host, keep: Keep) -> str | None:
+        """Do it; return what a person should know besides, if anything. Raises Failed or Halted with what is left."""
 
 
 @dataclass(frozen=True, slots=True)
