@@ -43,10 +43,10 @@ class Limits:
 
 
 TRASH = Limits(timedelta(days=14), 5 << 30)
-"""Two weekly releases, and a node_modules (about 0.5 GiB) kept ten times."""
+"""As long as git keeps what nothing refers to (git-gc(1), gc.pruneExpire); a node_modules of 0.5 GiB ten times."""
 
 BACKUPS = Limits(timedelta(days=30), 10 << 30)
-"""A month, in which an error in the data comes to light."""
+"""As long as git remembers where a lost commit was (git-gc(1), gc.reflogExpireUnreachable); 1 GiB ten times."""
 
 
 def prune(
