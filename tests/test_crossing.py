@@ -41,9 +41,8 @@ def tree(top: Path) -> Path:
     (top / "shut").mkdir()
     (top / "shut/file").write_text("y")
     (top / "shut").chmod(0o555)
-    for path in (top / "deep/file", top / "deep", top):
-        os.utime(path, ns=(10**18, 10**18 + 123_456_789))
-    os.utime(top / "link", ns=(10**18, 10**18 + 1), follow_symlinks=False)
+    for path in (*top.rglob("*"), top):
+        os.utime(path, ns=(10**18, 10**18 + 123_456_789), follow_symlinks=False)
     return top
 
 

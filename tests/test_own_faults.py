@@ -12,6 +12,7 @@ import sys
 import time
 import venv
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from test_bad_input import run, said
 from unstale.actions.process import End
 from unstale.fact import Facts
 from unstale.hands import ticks
+from unstale.journal import Journal
 from unstale.layer import Risk
 from unstale.local import LocalHost
 from unstale.perform import begin, perform
@@ -52,6 +54,18 @@ def facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Facts:
 # --- full disks
 
 
+def page_filled(path: Path) -> None:
+    """Lengthen the journal to whole pages: a filesystem that is full still has room in a file's last one."""
+    journal, now = Journal(path.parent), datetime.now(UTC)
+    name = journal.lines()[-1].run
+    before = path.stat().st_size
+    journal.append(now, name, "note", {"why": ""})
+    size = path.stat().st_size
+    room = 4096 - (2 * size - before) % 4096
+    journal.append(now, name, "note", {"why": "x" * room})
+    assert path.stat().st_size % 4096 == 0
+
+
 def test_full_state_directory_changes_nothing_and_is_said(site: Site, tmp_path: Path) -> None:
     pyc = littered(site)
     with mounted(tmp_path / "state", "1m") as state:
@@ -61,6 +75,7 @@ def test_full_state_directory_changes_nothing_and_is_said(site: Site, tmp_path: 
         ballast.unlink()
         said(run(site, "fix", "--yes"), 0, "take it back: unstale undo")
         assert not pyc.exists()
+        page_filled(next(state.rglob("journal.jsonl")))
         ballast = filled(state)
         said(run(site, "undo", "--yes"), 2, "No space left on device", "Make room there")
         assert not pyc.exists()

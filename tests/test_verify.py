@@ -107,7 +107,7 @@ def test_edited_line_is_exit_3(facts: Facts, runs: list[str], say: Say) -> None:
     path.write_text(path.read_text().replace("move two to the trash", "move two to the moon"))
     code, out, err = say("log", "--verify")
     assert (code, out) == (3, "")
-    assert "line 9 does not match its checksum" in err
+    assert "line 10 does not match its checksum" in err
 
 
 def test_looking_host_is_enough(facts: Facts, runs: list[str]) -> None:

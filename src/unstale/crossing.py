@@ -27,7 +27,7 @@ def across(source: str, target: str) -> None:
     arriving, departing = _beside(target, "arriving"), _beside(source, "departing")
     try:
         _copy(source, arriving, {})
-        _sync(os.path.dirname(target))
+        _sync(os.path.dirname(target), whole=True)
         _require_equal(source, arriving)
         os.rename(arriving, target)
         _sync(os.path.dirname(target))
@@ -179,11 +179,12 @@ def _changed(source: str) -> Failed:
     )
 
 
-def _sync(directory: str) -> None:
-    """Write the directory's filesystem out (syncfs(2)): one call, where fsync would take one a file."""
+def _sync(directory: str, *, whole: bool = False) -> None:
+    """Write the directory out, or its whole filesystem (syncfs(2)): one call, where fsync would take one a file."""
     descriptor = os.open(directory or ".", os.O_RDONLY | os.O_DIRECTORY)
     try:
-        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
+        os.fsync(descriptor)
+        if whole and ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number), directory)
     finally:

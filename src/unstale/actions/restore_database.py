@@ -94,10 +94,10 @@ class RestoreDatabase(Action):
         why_not = self._unacceptable(facts.host)
         if why_not is not None:
             return why_not
-        openers = next(
-            (each.openers for each in facts.get(Databases).files if each.path == self.path), ()
-        )
-        if self.before is None and openers:
+        databases = facts.maybe(Databases) if self.before is None else None
+        files = databases.files if databases else ()
+        openers = next((each.openers for each in files if each.path == self.path), ())
+        if openers:
             pids = ", ".join(map(str, openers))
             return f"process {pids} has it open, and it was not there before: stop it first"
         return None
