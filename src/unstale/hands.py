@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -17,11 +18,15 @@ def replace(path: str, data: bytes, mode: int) -> None:
     private(target.parent)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(target)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except OSError:  # a full disk must not stay fuller
+        temporary.unlink(missing_ok=True)
+        raise
     sync_directory(target.parent)
 
 
@@ -42,7 +47,7 @@ def sync_directory(path: Path) -> None:
 
 
 def rename(source: str, target: str) -> None:
-    """Rename; across filesystems copy, compare and then rename the source's copy away."""
+    """Rename; across filesystems copy, compare and then rename the source out of the way, as `crossing` says."""
     if os.path.lexists(target):
         raise Failed(
             what=f"cannot move {source}",
@@ -50,7 +55,14 @@ def rename(source: str, target: str) -> None:
             next=f"Look at {target}.",
         )
     private(Path(target).parent)
-    os.rename(source, target)
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        from unstale import crossing  # noqa: PLC0415 - loaded when two filesystems meet
+
+        crossing.across(source, target)
 
 
 def clone(source: str, target: str) -> None:

@@ -30,10 +30,7 @@ class Stat:
 
 
 class Entry(NamedTuple):
-    """One path of a walk, relative to where it began. A directory that may not be read comes again as `closed`.
-
-    A tuple, because a tree can have a hundred thousand.
-    """
+    """One path of a walk, relative to its top; again as `closed` where it may not be read. A tuple: trees are large."""
 
     path: str
     kind: str
@@ -169,7 +166,7 @@ class Host(Protocol):
         """Replace the file by temp, fsync, rename."""
 
     def rename(self, source: str, target: str) -> None:
-        """Rename on one filesystem; the target must not exist."""
+        """Rename; across filesystems copy, compare, delete. The target must not exist."""
 
     def clone(self, source: str, target: str) -> None:
         """Copy a tree by hard links (copies where links are refused); symlinks are kept."""
@@ -185,6 +182,18 @@ class Host(Protocol):
 
     def digest_database(self, path: str) -> dict[str, tuple[int, str]]:
         """Return each table's rows and a digest of them and of its definition."""
+
+    def differing_rows(self, path: str, kept: str, tables: tuple[str, ...]) -> dict[str, int]:
+        """Return how many rows of each table a SQLite file and a kept one of it do not share."""
+
+    def database_flaw(self, path: str) -> str | None:
+        """Return why a kept SQLite file cannot be restored from (quick_check), or None."""
+
+    def usage(self, path: str) -> int:
+        """Return the bytes that deleting the tree frees."""
+
+    def remove(self, path: str, inside: str) -> int:
+        """Delete a tree of ours below `inside`, through no link; return how many names. Raises Failed, OSError."""
 
     def signal(self, ident: Ident, number: int) -> bool:
         """Signal exactly that process through a pidfd; False when it is already gone."""

@@ -15,19 +15,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from unstale import __version__
 from unstale.errors import Halted, Locked, Refused, UsageError
 from unstale.hands import private
+
+FORMAT = 1
+"""What a line is made of. A line of a higher format is not understood, and nothing is changed on top of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One entry. `event` is begin, intent, done, failed, refused, note or end."""
+    """One entry. `event` is begin, intent, done, failed, refused, note or end; `version` is what wrote a begin."""
 
     seq: int
     at: datetime
     run: str
     event: str
     data: dict[str, Any]
+    version: str = ""
 
 
 class Journal:
@@ -47,6 +52,8 @@ class Journal:
         sealed = tuple(self._sealed())
         seq, before = (sealed[-1][0].seq + 1, sealed[-1][1]) if sealed else (1, "")
         body = {"seq": seq, "at": at.isoformat(), "run": run, "event": event, "data": data}
+        if event == "begin":
+            body |= {"format": FORMAT, "unstale": __version__}
         text = json.dumps({**body, "sum": _seal(body, before)}, ensure_ascii=True)
         self._cut_torn_line()
         try:
@@ -69,35 +76,41 @@ class Journal:
         finally:
             os.close(descriptor)
 
+    def torn(self) -> bool:
+        """Return whether the last line was cut off in writing: by a crash or a full disk."""
+        raw = self._raw()
+        return bool(raw) and not raw.endswith(b"\n")
+
+    def _raw(self) -> bytes:
+        return self.path.read_bytes() if self.path.exists() else b""
+
     def _sealed(self) -> Iterator[tuple[Line, str]]:
         before = ""
-        raw = self.path.read_bytes() if self.path.exists() else b""
-        for number, text in enumerate(raw.split(b"\n")[:-1], 1):
+        for number, text in enumerate(self._raw().split(b"\n")[:-1], 1):
             try:
                 body = json.loads(text)
                 seal = body.pop("sum")
-            except (ValueError, KeyError):
+            except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
                 raise self._broken(number) from None
             if seal != _seal(body, before):
                 raise self._broken(number)
+            if body.get("format", FORMAT) > FORMAT:
+                raise self._newer(number, body.get("unstale"))
             before = seal
-            yield (
-                Line(
-                    body["seq"],
-                    datetime.fromisoformat(body["at"]),
-                    body["run"],
-                    body["event"],
-                    body["data"],
-                ),
-                seal,
-            )
+            at = datetime.fromisoformat(body["at"])
+            words = (body["run"], body["event"], body["data"], body.get("unstale", ""))
+            yield Line(body["seq"], at, *words), seal
 
     def _cut_torn_line(self) -> None:
-        if not self.path.exists():
-            return
-        raw = self.path.read_bytes()
-        if raw and not raw.endswith(b"\n"):
-            os.truncate(self.path, raw.rfind(b"\n") + 1)
+        if self.torn():
+            os.truncate(self.path, self._raw().rfind(b"\n") + 1)
+
+    def _newer(self, number: int, version: str | None) -> Refused:
+        return Refused(
+            what=f"the journal {self.path} is of a newer unstale",
+            why=f"line {number} was written by {version or 'another version'}; this is {__version__}",
+            next=f"Use unstale {version or 'of that version'} or later.",
+        )
 
     def _broken(self, number: int) -> Halted:
         return Halted(

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from unstale import eyes, hands, launcher, sqlite_copy, sqlite_hands
+from unstale import eyes, hands, launcher, removal, sqlite_copy, sqlite_hands
 from unstale.errors import Failed, Unavailable
 from unstale.host import NONE, Answer, Entry, Ident, Ran, Stat, Visit
 
@@ -155,6 +155,24 @@ class LocalHost:
     def digest_database(self, path: str) -> dict[str, tuple[int, str]]:
         self._require_changing(f"open {path}")
         return sqlite_hands.digest(path)
+
+    def differing_rows(self, path: str, kept: str, tables: tuple[str, ...]) -> dict[str, int]:
+        from unstale import sqlite_proof  # noqa: PLC0415 - loaded when a backup is judged
+
+        self._require_changing(f"open {path}")
+        return sqlite_proof.differing(path, kept, tables)
+
+    def database_flaw(self, path: str) -> str | None:
+        from unstale import sqlite_proof  # noqa: PLC0415 - loaded when a backup is judged
+
+        return sqlite_proof.flaw(path)
+
+    def usage(self, path: str) -> int:
+        return removal.usage(path)
+
+    def remove(self, path: str, inside: str) -> int:
+        self._require_changing(f"delete {path}")
+        return removal.remove(path, inside)
 
     def signal(self, ident: Ident, number: int) -> bool:
         self._require_changing(f"signal {ident.pid}")

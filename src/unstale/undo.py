@@ -1,32 +1,32 @@
-"""Takes a run back from its journal, newest step first; what cannot be taken back is said before anything changes."""
+"""Takes a run or a step back from its journal, newest first; what stands in the way is said before anything changes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from unstale.action import Action
-from unstale.errors import Failed, Refused, UnstaleError
+from unstale.errors import Failed, Refused, UnstaleError, UsageError
 from unstale.fact import Facts
+from unstale.history import Deed, History, history, overlapping
+from unstale.host import Host
 from unstale.journal import Journal
-from unstale.perform import Outcome, Run, Say, intent, unpack
+from unstale.perform import Outcome, Run, Say, intent
 from unstale.plan import Step
+from unstale.promise import Losing, inverse_of, lacking, removed
 from unstale.redact import mask
 
+Ready = list[tuple[int, Action]]
 
-def undo(facts: Facts, run: Run, target: str, *, say: Say) -> Iterator[Outcome]:
-    """Take back every undoable step of the run `target`, newest first.
+
+def undo(
+    facts: Facts, run: Run, target: str, *, say: Say, steps: Ready | None = None
+) -> Iterator[Outcome]:
+    """Take back these steps of the run `target`, or every one that can be, newest first.
 
     Raises Refused before anything is touched, Failed when a later step is in the way.
     """
-    steps = undoable(run.journal, target)
-    for step, inverse in steps:
-        why_not = inverse.blocked(facts.again())
-        if why_not is not None:
-            raise Refused(
-                what=f"step {step} of {target} is not taken back",
-                why=why_not,
-                next="Nothing was changed.",
-            )
+    if steps is None:
+        steps = ready(facts, run.journal, target)
     for number, (step, inverse) in enumerate(steps, 1):
         say(inverse.title())
         try:
@@ -51,37 +51,129 @@ def _take_back(
     todo = Step(inverse, ())
     words = {**intent(number, todo, back), "undoes": list(undoes)}
     run.journal.append(facts.host.now(), run.id, "intent", words)
-    inverse.apply(facts.host, run.keep(number))
+    note = inverse.apply(facts.host, run.keep(number))
     run.journal.append(facts.host.now(), run.id, "done", {"step": number})
-    return Outcome(number, todo, "done", undoable=back is not None)
+    return Outcome(number, todo, "done", note or "", undoable=back is not None)
 
 
-def undoable(journal: Journal, target: str) -> list[tuple[int, Action]]:
-    """Return (step, inverse) of what the run did and nobody took back yet, newest first."""
-    lines = journal.lines()
-    intents = {
-        line.data["step"]: line.data
-        for line in lines
-        if line.run == target and line.event == "intent"
-    }
-    done = {line.data["step"] for line in lines if line.run == target and line.event == "done"}
-    finished = {(line.run, line.data["step"]) for line in lines if line.event == "done"}
-    taken_back = {
-        line.data["undoes"][1]
-        for line in lines
-        if line.event == "intent"
-        and line.data.get("undoes", [None])[0] == target
-        and (line.run, line.data["step"]) in finished
-    }
-    steps = sorted((step for step in done - taken_back if intents[step]["inverse"]), reverse=True)
-    return [(step, unpack(intents[step]["inverse"])) for step in steps]
+def ready(
+    facts: Facts,
+    journal: Journal,
+    target: str,
+    *,
+    step: int | None = None,
+    accept: int | None = None,
+) -> Ready:
+    """Return (step, inverse) of what the run did and nobody took back yet, or of that one step, newest first.
+
+    `accept` is the number of rows whose loss a person accepts. Raises Refused naming what is in the way of any.
+    """
+    past = history(journal.lines())
+    chosen = _chosen(past, target, step)
+    if chosen:
+        _require_here(facts, past, target)
+        _require_last(past, chosen)
+    steps = [(each, inverse_of(each, past)) for each in chosen]
+    for deed, inverse in steps:
+        missing = lacking(inverse, facts.host, deed)
+        _require(deed, missing and (removed(past, deed, missing) or missing))
+    steps = _accepting(steps, facts.host, accept)
+    for at, (deed, inverse) in enumerate(steps):
+        if not any(
+            overlapping(deed, other) for other, _ in steps[:at]
+        ):  # then it is judged in its turn
+            _require(deed, _blocked(inverse, facts))
+    return [(deed.step, inverse) for deed, inverse in steps]
+
+
+def _chosen(past: History, target: str, step: int | None) -> tuple[Deed, ...]:
+    found = past.open(target)
+    if step is None:
+        return found
+    if any(each.step == step for each in found):
+        return tuple(each for each in found if each.step == step)
+    what = f"step {step} of {target} cannot be taken back"
+    deed = next((each for each in past.of(target) if each.step == step), None)
+    if deed is None:
+        raise UsageError(what=what, why="nothing was done there", next=f"unstale log {target}")
+    if deed.key in past.undone:
+        by = past.undone[deed.key].run
+        raise UsageError(what=what, why=f"{by} took it back", next=f"unstale log {by}")
+    why = "it has no way back" if deed.state == "done" else f"it is {deed.state}"
+    raise UsageError(what=what, why=f"{why}: {deed.title}", next=f"unstale log {target}")
+
+
+def _require_here(facts: Facts, past: History, target: str) -> None:
+    """Refuse what was done in another place: every path in the journal is absolute."""
+    begun = past.begun(target)
+    here = str(facts.project.root)
+    if begun is not None and begun.root not in ("", here):
+        raise Refused(
+            what=f"{target} is not taken back",
+            why=f"it was done in {begun.root}, and the project is in {here} now",
+            next=f"Move it back for the undo: mv {here} {begun.root}",
+        )
+
+
+def _require_last(past: History, chosen: Sequence[Deed]) -> None:
+    later = past.later(chosen)
+    if later:
+        deed, other = later[0]
+        names = dict.fromkeys(f"step {each.step} of {each.run} ({each.title})" for _, each in later)
+        raise Refused(
+            what=f"step {deed.step} of {deed.run} is not taken back",
+            why=f"later steps changed the same: {', '.join(names)}",
+            next=f"Take the later one back first: unstale undo {other.run} --step {other.step}",
+        )
+
+
+def _require(deed: Deed, why_not: str | None) -> None:
+    if why_not is not None:
+        raise Refused(
+            what=f"step {deed.step} of {deed.run} is not taken back",
+            why=why_not,
+            next="Nothing was changed.",
+        )
+
+
+def _blocked(inverse: Action, facts: Facts) -> str | None:
+    try:
+        return inverse.blocked(facts.again())
+    except (UnstaleError, OSError) as error:
+        return f"it could not be looked at: {error}"
+
+
+def _accepting(
+    steps: list[tuple[Deed, Action]], host: Host, accept: int | None
+) -> list[tuple[Deed, Action]]:
+    """Let each step lose the rows that it must, where a person named exactly their sum. Raises Refused."""
+    if accept is None:
+        return steps
+    losses = [each.losses(host) if isinstance(each, Losing) else {} for _, each in steps]
+    right = sum(rows for each in losses for rows in each.values())
+    if accept != right:
+        tables = [f"{rows} of {name}" for each in losses for name, rows in each.items()]
+        raise Refused(
+            what=f"{accept} is not the number of rows that would be lost",
+            why=f"it is {right}: {', '.join(tables) or 'nothing was written since'}",
+            next=f"Look at them, then: --accept-data-loss={right}"
+            if tables
+            else "Leave --accept-data-loss out.",
+        )
+    return [
+        (deed, each.accepting(sum(lost.values())) if lost and isinstance(each, Losing) else each)
+        for (deed, each), lost in zip(steps, losses, strict=True)
+    ]
+
+
+def undoable(journal: Journal, target: str) -> Ready:
+    """Return (step, inverse) of what the run did and nobody took back yet, newest first, blocked or not."""
+    past = history(journal.lines())
+    return [(deed.step, inverse_of(deed, past)) for deed in past.open(target)]
 
 
 def last_undoable(journal: Journal) -> str | None:
     """Return the newest run of which something can still be taken back, undo runs excepted."""
-    runs = dict.fromkeys(
-        line.run
-        for line in journal.lines()
-        if line.event == "begin" and line.data["command"] != "undo"
-    )
-    return next((run for run in reversed(runs) if undoable(journal, run)), None)
+    past = history(journal.lines())
+    runs = (each.run for each in reversed(past.runs) if each.command != "undo")
+    return next((run for run in runs if past.open(run)), None)

@@ -33,8 +33,13 @@ class MoveToTrash(Action):
         return all(facts.host.stat(path, follow=False) is None for path in self.paths)
 
     def inverse(self, facts: Facts, keep: Keep) -> Action:
-        pairs = tuple((_kept(keep, at, path), path) for at, path in enumerate(self.paths))
-        return PutBack(pairs, self.regrown)
+        there = (facts.host.stat(path, follow=False) is not None for path in self.paths)
+        pairs = (
+            (_kept(keep, at, path), path)
+            for (at, path), moved in zip(enumerate(self.paths), there, strict=True)
+            if moved
+        )
+        return PutBack(tuple(pairs), self.regrown)
 
     def apply(self, host: Host, keep: Keep) -> None:
         hide(host, keep.trash)
@@ -62,11 +67,24 @@ class PutBack(Action):
     def settled(self, facts: Facts) -> bool:
         return all(facts.host.stat(kept, follow=False) is None for kept, _ in self.pairs)
 
+    def lacks(self, host: Host) -> str | None:
+        """Return what is neither kept any more nor back at its place, as an undo that was killed leaves it."""
+        for kept, original in self.pairs:
+            if host.stat(kept, follow=False) is not None:
+                continue
+            there = host.stat(original, follow=False) is not None
+            if not there or host.stat(str(Path(kept).parent)) is None:
+                return f"{kept} is no longer there"
+        return None
+
     def blocked(self, facts: Facts) -> str | None:
         """Refuse where something stands at the old place, unless Python wrote it again."""
-        for _, original in () if self.regrown else self.pairs:
-            if facts.host.stat(original, follow=False) is not None and not original.endswith(
-                ".pyc"
+        for kept, original in () if self.regrown else self.pairs:
+            again = facts.host.stat(original, follow=False) is not None
+            if (
+                again
+                and not original.endswith(".pyc")
+                and facts.host.stat(kept, follow=False) is not None
             ):
                 return f"{original} is there again; it would be overwritten"
         return None
@@ -100,10 +118,20 @@ class SwapBack(Action):
         return (f"mv {self.original} {self.original}.new", f"mv {self.kept} {self.original}")
 
     def settled(self, facts: Facts) -> bool:
-        return facts.host.stat(self.kept) is None
+        return facts.host.stat(self.kept, follow=False) is None
+
+    def lacks(self, host: Host) -> str | None:
+        """Return the kept one when it is gone."""
+        return (
+            f"{self.kept} is no longer there"
+            if host.stat(self.kept, follow=False) is None
+            else None
+        )
 
     def blocked(self, facts: Facts) -> str | None:
         """Refuse where something was installed or removed after the step that this takes back."""
+        if facts.host.stat(self.original) is None:
+            return None
         try:
             then = facts.host.read(f"{self.kept}.after").decode("utf-8", "surrogateescape")
         except FileNotFoundError:
@@ -119,7 +147,7 @@ class SwapBack(Action):
 
     def apply(self, host: Host, keep: Keep) -> None:
         """Do nothing when there is no complete kept one: then nothing was changed either."""
-        if host.stat(self.kept) is None:
+        if host.stat(self.kept, follow=False) is None:
             return
         swap(host, self.kept, self.original, self._replaced(keep))
 
@@ -134,7 +162,7 @@ def _named(paths: tuple[str, ...]) -> str:
 def listing(host: Host, prefix: str) -> str:
     """Return the metadata directories of an environment, a line each: what is installed in it."""
     found = []
-    for lib in host.names(f"{prefix}/lib"):
+    for lib in host.names(f"{prefix}/lib") if host.stat(f"{prefix}/lib") else ():
         site = f"{prefix}/lib/{lib}/site-packages"
         names = host.names(site) if host.stat(site) else ()
         found += [each for each in names if each.endswith((".dist-info", ".egg-info"))]

@@ -87,7 +87,7 @@ class Rebuild(Action):
     def apply(self, host: Host, keep: Keep) -> None:
         hide(host, keep.trash)
         if self.kind != "vite":
-            host.clone(self.dist, f"{keep.trash}/build")
+            _copy(host, self.dist, f"{keep.trash}/build")
             run_node(host, self.frontend, self.command)
             return
         made = f"{keep.trash}/made"
@@ -104,6 +104,16 @@ class Rebuild(Action):
                 next=self.preview()[0],
             )
         swap(host, made, self.dist, f"{keep.trash}/build")
+
+
+def _copy(host: Host, source: str, target: str) -> None:
+    """Copy a tree's bytes: a build may write into its former files, which hard links would share with the copy."""
+    partial = f"{target}.partial"
+    host.makedirs(str(Path(target).parent))
+    done = host.act(("cp", "--archive", "--reflink=auto", "--", source, partial))
+    if done.code != 0:
+        raise Failed(what=f"cannot keep {source}", why=done.err.strip(), next=f"ls -la {source}")
+    host.rename(partial, target)
 
 
 def run_node(host: Host, frontend: str, argv: tuple[str, ...]) -> None:

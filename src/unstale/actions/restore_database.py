@@ -1,9 +1,10 @@
-"""Brings a database back to its backup, where nothing was written since."""
+"""Brings a database back to its backup, where nothing was written since or the loss was accepted to the row."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import sqlite3
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from unstale.fact import Facts
     from unstale.host import Host
 
-_LOST = 5  # tables that a refusal names
+_NAMED = 5  # tables that a refusal names
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class RestoreDatabase(Action):
     The content goes through SQLite's online backup into the live file, in one transaction:
     processes that have it open see the former content. Replacing the file by rename would leave
     them on a deleted one. `before` is None where the database was empty, `after` holds its digest
-    at the end of the step.
+    at the end of the step. `accept` is how many rows may be lost, exactly; what is replaced is kept then.
     """
 
     risk: ClassVar[Risk] = Risk.DESTRUCTIVE
@@ -36,6 +37,7 @@ class RestoreDatabase(Action):
     before: str | None
     after: str
     existed: bool
+    accept: int | None = None
 
     def title(self) -> str:
         return f"restore {self.path} as it was before the migration"
@@ -50,64 +52,122 @@ class RestoreDatabase(Action):
     def settled(self, facts: Facts) -> bool:
         return facts.host.stat(self.path) is None and not self.existed
 
+    def lacks(self, host: Host) -> str | None:
+        """Return why the backup cannot be restored from: an empty or damaged one would replace all there is."""
+        for kept in filter(None, (self.before, self.after)):
+            if host.stat(kept) is None:
+                return f"{kept} is no longer there"
+        flaw = host.database_flaw(self.before) if self.before is not None else None
+        return f"the backup {self.before} is damaged: {flaw}" if flaw else None
+
+    def losses(self, host: Host) -> dict[str, int]:
+        """Return the rows by table that were written since the step or, perhaps by itself, while it ran.
+
+        A table that only has another definition counts 0 rows.
+        """
+        now = _digest(host, self.path)
+        kept = _digest(host, self.before) if self.before is not None else {}
+        if now == kept:
+            return {}
+        noted = _noted(host, self.after)
+        changed = tuple(name for name in now if now[name] != noted.get(name))
+        both = tuple(name for name in changed if name in kept)
+        differing = host.differing_rows(self.path, self.before, both) if self.before else {}
+        fresh = {
+            name: max(now[name][0] - noted.get(name, (0, ""))[0], 0)
+            for name in changed
+            if name not in kept
+        }
+        meanwhile = {
+            name: now[name][0] - kept[name][0]
+            for name in now
+            if name in kept and name not in changed and now[name][0] > kept[name][0]
+            if name != "alembic_version"
+        }
+        return {**fresh, **differing, **meanwhile}
+
+    def accepting(self, rows: int) -> RestoreDatabase:
+        """Return the same restore, allowed to lose exactly so many rows."""
+        return replace(self, accept=rows)
+
     def blocked(self, facts: Facts) -> str | None:
-        lost = _written_since(facts.host, self)
-        if lost:
-            return f"it was written since; these rows would be lost: {', '.join(lost[:_LOST])}"
-        openers = next(
-            (each.openers for each in facts.get(Databases).files if each.path == self.path), ()
-        )
-        if self.before is None and openers:
+        why_not = self._unacceptable(facts.host)
+        if why_not is not None:
+            return why_not
+        databases = facts.maybe(Databases) if self.before is None else None
+        files = databases.files if databases else ()
+        openers = next((each.openers for each in files if each.path == self.path), ())
+        if openers:
             pids = ", ".join(map(str, openers))
             return f"process {pids} has it open, and it was not there before: stop it first"
         return None
 
-    def apply(self, host: Host, keep: Keep) -> None:
+    def inverse(self, facts: Facts, keep: Keep) -> Action | None:
+        """Return what brings the replaced content back, which is kept where rows were given up."""
+        if self.accept is None:
+            return None
+        return RestoreDatabase(self.path, _replaced(keep), f"{keep.state}/after.json", existed=True)
+
+    def apply(self, host: Host, keep: Keep) -> str | None:
         if host.stat(self.after) is None:
-            return  # the step ended before it changed anything
-        lost = _written_since(host, self)
-        if lost:
+            return None  # the step ended before it changed anything
+        why_not = self.lacks(host) or self._unacceptable(host)
+        if why_not is not None:
             raise Failed(
                 what=f"{self.path} is not restored",
-                why=f"it was written since: {', '.join(lost[:_LOST])}",
+                why=why_not,
                 next=f"The backup is {self.before}." if self.before else "Nothing was changed.",
             )
+        if self.accept is not None:
+            host.backup_database(self.path, _replaced(keep))
+        self._restore(host, keep)
+        if self.accept is None:
+            return None
+        host.write(f"{keep.state}/after.json", json.dumps(_digest(host, self.path)).encode())
+        return f"the replaced database is {_replaced(keep)}"
+
+    def _restore(self, host: Host, keep: Keep) -> None:
         if self.before is not None:
             host.backup_database(self.before, self.path)
             return
+        moved = f"{keep.state}/{Path(self.path).name}"
         for suffix in ("", "-wal", "-shm", "-journal"):
             if host.stat(self.path + suffix) is not None:
-                host.rename(self.path + suffix, f"{keep.trash}/{Path(self.path).name}{suffix}")
-        if self.existed:
-            host.write(self.path, b"", 0o644)
+                host.rename(self.path + suffix, f"{moved}{suffix}")
+        if self.existed and host.stat(moved) is not None:
+            host.copy("/dev/null", self.path, like=moved)
+
+    def _unacceptable(self, host: Host) -> str | None:
+        """Return why it must not be restored now: the rows that would be lost, and that nobody accepted."""
+        lost = self.losses(host)
+        total = sum(lost.values())
+        if not lost or total == self.accept:
+            return None
+        named = ", ".join(f"{rows} of {name}" for name, rows in list(lost.items())[:_NAMED])
+        return (
+            f"it was written since; these rows would be lost: {named}; {total} in all. "
+            f"--accept-data-loss={total} gives them up and keeps the replaced database"
+        )
 
 
-def _written_since(host: Host, restore: RestoreDatabase) -> list[str]:
-    """Return "3 of note" for each table whose rows are not those at the end of the step, nor in
-    the backup.
-    """
+def _replaced(keep: Keep) -> str:
+    return f"{keep.state}/replaced.db"
+
+
+def _digest(host: Host, path: str) -> dict[str, tuple[int, str]]:
+    """Return rows and digest by table; of a file that is missing or empty nothing. Raises Failed."""
+    seen = host.stat(path)
     try:
-        noted = {name: tuple(each) for name, each in json.loads(host.read(restore.after)).items()}
-    except (OSError, ValueError) as error:
-        return [f"all, because {restore.after} cannot be read ({type(error).__name__})"]
-    seen = host.stat(restore.path)
-    now = host.digest_database(restore.path) if seen is not None and seen.size else {}
-    kept = host.digest_database(restore.before) if restore.before is not None else {}
-    return [
-        *(
-            _changed(name, now[name][0], noted.get(name))
-            for name in now
-            if now[name] != noted.get(name)
-        ),
-        *(
-            f"{now[name][0] - kept[name][0]} of {name}"  # written while the migration ran, or by it
-            for name in now
-            if now[name] == noted.get(name) and name in kept and now[name][0] > kept[name][0]
-            if name != "alembic_version"
-        ),
-    ]
+        return host.digest_database(path) if seen is not None and seen.size else {}
+    except sqlite3.Error as error:
+        raise Failed(
+            what=f"cannot read {path}", why=str(error), next=f"sqlite3 {path} 'PRAGMA quick_check'"
+        ) from None
 
 
-def _changed(name: str, rows: int, noted: tuple[int, str] | None) -> str:
-    more = rows - (noted[0] if noted else 0)
-    return f"{more} of {name}" if more > 0 else f"changed rows of {name}"
+def _noted(host: Host, after: str) -> dict[str, tuple[int, str]]:
+    """Return the digest at the end of the step; of an unreadable one nothing, so that every table counts as written."""
+    try:
+        return {name: (rows, mark) for name, (rows, mark) in json.loads(host.read(after)).items()}
+    except (AttributeError, OSError, TypeError, ValueError):
+        return {}
