@@ -1,75 +1,15 @@
-"""The only door to the machine, and what comes through it. Looking raises OSError; changing does too."""
+"""The only door to the machine. Looking raises OSError; changing does too."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
+from unstale.answers import Answer, Entry, Ident, Ran, Stat
 from unstale.evidence import Evidence
 
 __all__ = ["Answer", "Entry", "Evidence", "Host", "Ident", "Ran", "Stat"]
-
-
-@dataclass(frozen=True, slots=True)
-class Stat:
-    """What stat(2) says; times in nanoseconds since the epoch, sizes in bytes. `kind` is file, dir, link or other."""
-
-    kind: str
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-    device: int
-    mode: int
-    uid: int
-    links: int
-
-
-class Entry(NamedTuple):
-    """One path of a walk, relative to where it began. A directory that may not be read comes again as `closed`.
-
-    A tuple, because a tree can have a hundred thousand.
-    """
-
-    path: str
-    kind: str
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """A command that ended. Output is text; undecodable bytes are kept by PEP 383."""
-
-    argv: tuple[str, ...]
-    code: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer; header names are lower case, redirects are not followed."""
-
-    url: str
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-
-    def header(self, name: str) -> str | None:
-        """Return the first header of that lower-case name."""
-        return next((value for key, value in self.headers if key == name), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Ident:
-    """A process that cannot be mistaken: pid and start in clock ticks since boot (proc(5), field 22)."""
-
-    pid: int
-    ticks: int
 
 
 class Host(Protocol):
@@ -140,9 +80,10 @@ class Host(Protocol):
         *,
         cwd: str | None = None,
         env: tuple[tuple[str, str], ...] = (),
+        clean: bool = False,
         timeout: float = 600.0,
     ) -> Ran:
-        """Run a command that changes things. Raises Failed when it cannot be run or takes too long."""
+        """Run a command that changes things; `clean` as in `run`. Raises Failed: it cannot be run, takes too long."""
 
     def makedirs(self, path: str, mode: int = 0o700) -> None:
         """Make the directory and its parents."""
@@ -162,11 +103,27 @@ class Host(Protocol):
     def held_open(self, paths: tuple[str, ...]) -> AbstractContextManager[tuple[str, ...]]:
         """Keep the files alive, deleted or not, and return the names under which they can be read."""
 
-    def backup_database(self, source: str, target: str) -> None:
-        """Bring the SQLite database `target` to the content of `source`, verified. Raises Failed."""
+    def backup_database(self, source: str, target: str) -> dict[str, int]:
+        """Bring the SQLite file `target` to the content of `source`, verified; return rows by table. Raises Failed."""
 
-    def digest_database(self, path: str) -> dict[str, tuple[int, str]]:
-        """Return each table's rows and a digest of them and of its definition."""
+    def replace_database(self, path: str, source: str, keep: str) -> None:
+        """Put a copy of the file `source` at `path`; what was there goes to the directory `keep`. Raises Failed."""
+
+    def query_database(
+        self, path: str, statements: tuple[str, ...]
+    ) -> tuple[tuple[tuple[Any, ...], ...] | None, ...]:
+        """Return each statement's rows, None without its table, as any reader of the file. Raises Failed."""
+
+    def digest_database(
+        self, path: str, columns: dict[str, tuple[str, ...]] | None = None
+    ) -> dict[str, tuple[int, str]]:
+        """Return each table's rows and a digest of them and of its definition; of these columns alone where named."""
+
+    def hash(self, path: str) -> str:
+        """Return the SHA-256 of a file's bytes."""
+
+    def discard(self, path: str) -> None:
+        """Delete a file of ours that nobody needs: a scratch copy. Not there: nothing to do."""
 
     def signal(self, ident: Ident, number: int) -> bool:
         """Signal exactly that process through a pidfd; False when it is already gone."""

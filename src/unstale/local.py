@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from unstale import eyes, hands, sqlite_copy, sqlite_hands
+from unstale import eyes, hands, sqlite_copy, sqlite_hands, sqlite_swap
+from unstale.answers import Answer, Entry, Ident, Ran, Stat
 from unstale.errors import Failed, Unavailable
-from unstale.host import Answer, Entry, Ident, Ran, Stat
 
 
 class LocalHost:
@@ -65,9 +65,8 @@ class LocalHost:
         stdin: str = "",
         timeout: float = 5.0,
     ) -> Ran:
-        full = dict(env) if clean else {**os.environ, **dict(env)}
         try:
-            return eyes.run(argv, cwd, full, stdin, timeout)
+            return eyes.run(argv, cwd, eyes.environment(env, clean=clean), stdin, timeout)
         except subprocess.TimeoutExpired:
             raise Unavailable(
                 what=f"{Path(argv[0]).name} did not answer",
@@ -106,11 +105,12 @@ class LocalHost:
         *,
         cwd: str | None = None,
         env: tuple[tuple[str, str], ...] = (),
+        clean: bool = False,
         timeout: float = 600.0,
     ) -> Ran:
         self._require_changing(f"run {argv[0]}")
         try:
-            return eyes.run(argv, cwd, {**os.environ, **dict(env)}, "", timeout)
+            return eyes.run(argv, cwd, eyes.environment(env, clean=clean), "", timeout)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Failed(
                 what=f"{Path(argv[0]).name} did not finish",
@@ -143,14 +143,33 @@ class LocalHost:
     def held_open(self, paths: tuple[str, ...]) -> AbstractContextManager[tuple[str, ...]]:
         return sqlite_hands.held_open(paths)
 
-    def backup_database(self, source: str, target: str) -> None:
+    def backup_database(self, source: str, target: str) -> dict[str, int]:
         self._require_changing(f"write {target}")
         hands.private(Path(target).parent)
-        sqlite_hands.backup(source, target)
+        return sqlite_hands.backup(source, target)
 
-    def digest_database(self, path: str) -> dict[str, tuple[int, str]]:
+    def replace_database(self, path: str, source: str, keep: str) -> None:
+        self._require_changing(f"replace {path}")
+        sqlite_swap.replace(path, source, keep)
+
+    def query_database(
+        self, path: str, statements: tuple[str, ...]
+    ) -> tuple[tuple[tuple[Any, ...], ...] | None, ...]:
         self._require_changing(f"open {path}")
-        return sqlite_hands.digest(path)
+        return sqlite_hands.query(path, statements)
+
+    def digest_database(
+        self, path: str, columns: dict[str, tuple[str, ...]] | None = None
+    ) -> dict[str, tuple[int, str]]:
+        self._require_changing(f"open {path}")
+        return sqlite_hands.digest(path, columns)
+
+    def hash(self, path: str) -> str:
+        return eyes.sha256(path)
+
+    def discard(self, path: str) -> None:
+        self._require_changing(f"delete {path}")
+        Path(path).unlink(missing_ok=True)
 
     def signal(self, ident: Ident, number: int) -> bool:
         self._require_changing(f"signal {ident.pid}")

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from unstale.host import Host
 
 Digest = dict[str, tuple[int, str]]
 """By table: its rows, and a digest of them and of its definition."""
+
+Columns = dict[str, tuple[str, ...]]
+"""By table: the columns that are meant."""
+
+
+class Piece(NamedTuple):
+    """One part of a schema. `kind` is table, column, primary key, unique, check, foreign key, index,
+    trigger, view, sequence, type or function; `name` is empty where the database gave it none.
+    """
+
+    table: str
+    kind: str
+    name: str
+    definition: str
+
+
+Schema = tuple[Piece, ...]
 
 
 class Store(ABC):
@@ -34,20 +53,27 @@ class Store(ABC):
         """Return what alembic_version holds, sorted; nothing where there is no such table."""
 
     @abstractmethod
+    def schema(self, host: Host) -> Schema:
+        """Return the whole schema, sorted, alike for equal schemas however they were made. Raises Failed."""
+
     def fingerprint(self, host: Host) -> str:
         """Return a digest of the whole schema (tables, columns, constraints, indexes, triggers, views), not of rows."""
+        return hashlib.sha256(json.dumps(self.schema(host)).encode()).hexdigest()[:32]
 
     @abstractmethod
-    def digest(self, host: Host) -> Digest:
-        """Return rows and a digest of each table, from one read transaction."""
+    def digest(self, host: Host, columns: Columns | None = None) -> Digest:
+        """Return rows and a digest of each table, from one snapshot; of the columns' values alone where named."""
 
     @abstractmethod
     def backup(self, host: Host, target: str) -> None:
-        """Write an online backup to the file (0600), then verify it. Raises Failed."""
+        """Write an online backup to the file (0600), verify it, and write its note beside it. Raises Failed."""
 
     @abstractmethod
     def restore(self, host: Host, source: str, keep: str) -> None:
-        """Bring a backup back; what was there is kept in the directory `keep`. Raises Failed, nothing changed."""
+        """Bring a backup back; what was there is kept in the directory `keep`, or under a name noted there.
+
+        Whoever calls it has made sure that nobody uses the database. Raises Failed, nothing changed.
+        """
 
     @abstractmethod
     def scratch(self, host: Host, place: str) -> AbstractContextManager[Store]:

@@ -1,0 +1,62 @@
+"""Replaces a SQLite file that nobody has open by another, so that a crash leaves the old one or the new one."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+
+from unstale.errors import Failed
+from unstale.hands import private, sync_directory
+from unstale.sqlite_hands import copy
+
+_SIDES = ("-wal", "-shm", "-journal")
+
+
+def replace(path: str, source: str, keep: str) -> None:
+    """Put a copy of `source` at `path`, with the mode and owner of what was there; that goes to `keep`.
+
+    A WAL that stayed would be replayed over the new file (https://sqlite.org/howtocorrupt.html, 1.4),
+    so it is moved into the old file first; what cannot be is kept and removed before the rename.
+    """
+    place = Path(os.path.realpath(path))  # a link stays a link
+    new = place.with_name(f".{place.name}.{os.getpid()}.new")
+    private(Path(keep))
+    try:
+        copy(source, str(new), str(place) if place.exists() else None)
+        _settle(place)
+        _keep(place, Path(keep))
+        for suffix in _SIDES:
+            Path(f"{place}{suffix}").unlink(missing_ok=True)
+        new.replace(place)
+        sync_directory(place.parent)
+    except OSError as error:
+        raise Failed(
+            what=f"{path} was not replaced",
+            why=error.strerror or str(error),
+            next=f"What was there is still there, or in {keep}.",
+        ) from None
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _settle(place: Path) -> None:
+    """Bring WAL and journal into the file, as any last user does; a damaged one is kept as it is."""
+    if not place.exists():
+        return
+    with suppress(sqlite3.Error), closing(sqlite3.connect(place, timeout=0)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _keep(place: Path, keep: Path) -> None:
+    for suffix in ("", *_SIDES):
+        source, target = Path(f"{place}{suffix}"), keep / f"{place.name}{suffix}"
+        if not source.exists():
+            continue
+        target.unlink(missing_ok=True)  # of a run that was killed here; the source is still there
+        try:
+            target.hardlink_to(source)
+        except OSError:  # another filesystem (EXDEV), or one without links
+            copy(str(source), str(target), str(source))
+    sync_directory(keep)
