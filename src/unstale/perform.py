@@ -120,7 +120,7 @@ def _do(run: Run, number: int, step: Step, facts: Facts) -> Outcome:
         return Outcome(number, step, "refused", f"the pre-flight could not look: {error}")
     run.journal.append(now(), run.id, "intent", intent(number, step, inverse))
     try:
-        action.apply(facts.host, run.keep(number))
+        outcome = action.apply(facts.host, run.keep(number))
     except (UnstaleError, OSError) as error:
         return _unwound(run, Outcome(number, step, "failed", str(error)), inverse, facts)
     left = _uncured(step, facts)
@@ -128,7 +128,8 @@ def _do(run: Run, number: int, step: Step, facts: Facts) -> Outcome:
         return _unwound(
             run, Outcome(number, step, "failed", f"it did not cure {left}"), inverse, facts
         )
-    run.journal.append(now(), run.id, "done", {"step": number})
+    words = {"step": number, **({"outcome": outcome} if outcome else {})}
+    run.journal.append(now(), run.id, "done", words)
     return Outcome(number, step, "done", undoable=inverse is not None)
 
 

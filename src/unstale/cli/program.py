@@ -25,6 +25,7 @@ COMMANDS = {
     "log": "What was changed, when and by whom.",
     "explain": "What a code proves and how it is repaired; also folk habits such as pip-cache.",
     "codes": "Every code with its title and kind of fix.",
+    "db": "The project's databases: status, backup, restore, migrate, adopt.",
     "init": "Write a commented unstale.toml from what is found here.",
 }
 
