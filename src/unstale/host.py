@@ -106,8 +106,8 @@ class Host(Protocol):
     def backup_database(self, source: str, target: str) -> dict[str, int]:
         """Bring the SQLite file `target` to the content of `source`, verified; return rows by table. Raises Failed."""
 
-    def replace_database(self, path: str, source: str, keep: str) -> None:
-        """Put a copy of the file `source` at `path`; what was there goes to the directory `keep`. Raises Failed."""
+    def replace_database(self, path: str, staged: str, keep: str) -> None:
+        """Rename the file `staged` to `path`; what was there goes to the directory `keep`. Raises Failed."""
 
     def query_database(
         self, path: str, statements: tuple[str, ...]

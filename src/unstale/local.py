@@ -148,9 +148,9 @@ class LocalHost:
         hands.private(Path(target).parent)
         return sqlite_hands.backup(source, target)
 
-    def replace_database(self, path: str, source: str, keep: str) -> None:
+    def replace_database(self, path: str, staged: str, keep: str) -> None:
         self._require_changing(f"replace {path}")
-        sqlite_swap.replace(path, source, keep)
+        sqlite_swap.replace(path, staged, keep)
 
     def query_database(
         self, path: str, statements: tuple[str, ...]

@@ -96,8 +96,15 @@ def digest(
     """Return rows and SHA-256 of each table, from one read transaction.
 
     With `columns` only of those, in that order, and without the definition: equal before and after
-    a column was added.
+    a column was added. Raises Failed.
     """
+    try:
+        return _digested(path, columns)
+    except sqlite3.Error as error:
+        raise _unread(path, error) from None
+
+
+def _digested(path: str, columns: dict[str, tuple[str, ...]] | None) -> dict[str, tuple[int, str]]:
     found = {}
     with reading(path) as connection:
         connection.execute("BEGIN")
@@ -120,11 +127,13 @@ def query(path: str, statements: tuple[str, ...]) -> tuple[Rows | None, ...]:
             connection.execute("BEGIN")
             return tuple(rows_of(connection, each) for each in statements)
     except sqlite3.Error as error:
-        raise Failed(
-            what=f"cannot read {path}",
-            why=str(error),
-            next=f"sqlite3 {path} 'PRAGMA integrity_check'",
-        ) from None
+        raise _unread(path, error) from None
+
+
+def _unread(path: str, error: sqlite3.Error) -> Failed:
+    return Failed(
+        what=f"cannot read {path}", why=str(error), next=f"sqlite3 {path} 'PRAGMA integrity_check'"
+    )
 
 
 @contextmanager

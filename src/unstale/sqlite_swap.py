@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
@@ -14,22 +13,20 @@ from unstale.sqlite_hands import copy
 _SIDES = ("-wal", "-shm", "-journal")
 
 
-def replace(path: str, source: str, keep: str) -> None:
-    """Put a copy of `source` at `path`, with the mode and owner of what was there; that goes to `keep`.
+def replace(path: str, staged: str, keep: str) -> None:
+    """Rename `staged` to `path`; what was there goes to `keep`, its main file last, so that it tells that all is kept.
 
-    A WAL that stayed would be replayed over the new file (https://sqlite.org/howtocorrupt.html, 1.4),
-    so it is moved into the old file first; what cannot be is kept and removed before the rename.
+    A WAL that stayed would be replayed over the new file (https://sqlite.org/howtocorrupt.html, 1.4), so it is moved
+    into the old file first; what cannot be, of a damaged one, is kept and removed before the rename.
     """
-    place = Path(os.path.realpath(path))  # a link stays a link
-    new = place.with_name(f".{place.name}.{os.getpid()}.new")
-    private(Path(keep))
+    place = Path(path)
     try:
-        copy(source, str(new), str(place) if place.exists() else None)
+        private(Path(keep))
         _settle(place)
         _keep(place, Path(keep))
         for suffix in _SIDES:
             Path(f"{place}{suffix}").unlink(missing_ok=True)
-        new.replace(place)
+        Path(staged).replace(place)
         sync_directory(place.parent)
     except OSError as error:
         raise Failed(
@@ -37,8 +34,6 @@ def replace(path: str, source: str, keep: str) -> None:
             why=error.strerror or str(error),
             next=f"What was there is still there, or in {keep}.",
         ) from None
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def _settle(place: Path) -> None:
@@ -50,7 +45,7 @@ def _settle(place: Path) -> None:
 
 
 def _keep(place: Path, keep: Path) -> None:
-    for suffix in ("", *_SIDES):
+    for suffix in (*_SIDES, ""):
         source, target = Path(f"{place}{suffix}"), keep / f"{place.name}{suffix}"
         if not source.exists():
             continue
@@ -58,5 +53,8 @@ def _keep(place: Path, keep: Path) -> None:
         try:
             target.hardlink_to(source)
         except OSError:  # another filesystem (EXDEV), or one without links
-            copy(str(source), str(target), str(source))
+            part = target.with_name(f"{target.name}.part")
+            part.unlink(missing_ok=True)
+            copy(str(source), str(part), str(source))
+            part.rename(target)
     sync_directory(keep)

@@ -69,11 +69,28 @@ class Store(ABC):
         """Write an online backup to the file (0600), verify it, and write its note beside it. Raises Failed."""
 
     @abstractmethod
+    def verify(self, host: Host, source: str) -> dict[str, int]:
+        """Make sure that a backup is whole, and return its rows by table. Raises Failed."""
+
+    @abstractmethod
     def restore(self, host: Host, source: str, keep: str) -> None:
         """Bring a backup back; what was there is kept in the directory `keep`, or under a name noted there.
 
-        Whoever calls it has made sure that nobody uses the database. Raises Failed, nothing changed.
+        `keep`/restored.json holds the digest of what was brought, before anything is replaced. Whoever calls it has
+        made sure that nobody uses the database. Raises Failed, nothing changed.
         """
+
+    @abstractmethod
+    def replaced(self, host: Host, kept: str) -> bool:
+        """Return whether the restore that kept what it replaced in `kept` came to replace anything."""
+
+    @abstractmethod
+    def put_back(self, host: Host, kept: str, keep: str) -> None:
+        """Put back what `restore` kept in `kept`, as a restore does; nothing where it kept nothing. Raises Failed."""
+
+    @abstractmethod
+    def users(self, host: Host) -> tuple[str, ...]:
+        """Return who else uses it now: "process 4711 (uvicorn app.main:app)"."""
 
     @abstractmethod
     def scratch(self, host: Host, place: str) -> AbstractContextManager[Store]:
@@ -86,3 +103,15 @@ class Store(ABC):
     @abstractmethod
     def environment(self, host: Host) -> dict[str, str]:
         """Return the variables that reach it (libpq's, for PostgreSQL). Secret: never shown or journaled."""
+
+
+def written_since(noted: Digest, now: Digest) -> dict[str, int]:
+    """Return by table the rows that were written after the digest was noted.
+
+    Where a table did not grow, which of its rows are new is not known: then all that it has count.
+    """
+    return {
+        name: rows - noted[name][0] if name in noted and rows > noted[name][0] else rows
+        for name, (rows, mark) in now.items()
+        if noted.get(name) != (rows, mark)
+    }

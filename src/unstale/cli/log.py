@@ -56,4 +56,8 @@ def _words(line: Line) -> str:
         for key in ("command", "by", "step", "title", "why", "verdict")
         if key in data
     ]
+    if "took_s" in data:
+        before, after = (" ".join(data[key]) or "no revision" for key in ("from", "to"))
+        moved = before if before == after else f"{before} → {after}"
+        words.append(f"{data['database']} at {moved} in {data['took_s']} s: {data['file']}")
     return " ".join(words)

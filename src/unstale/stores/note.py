@@ -8,9 +8,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from unstale import codec
+from unstale.store import Digest
 
 if TYPE_CHECKING:
     from unstale.host import Host
+
+_DIGEST = "restored.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +41,17 @@ def note_of(host: Host, target: str) -> Note | None:
         return codec.decode(Note, json.loads(host.read(f"{target}.json")))  # type: ignore[no-any-return]  # the codec's own type
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def note_digest(host: Host, keep: str, digest: Digest) -> None:
+    """Write what a database holds once it is replaced, before it is."""
+    host.write(f"{keep}/{_DIGEST}", json.dumps(digest).encode())
+
+
+def digest_noted(host: Host, keep: str) -> Digest:
+    """Return what was noted; of nothing readable nothing, so that every table counts as written since."""
+    try:
+        said = json.loads(host.read(f"{keep}/{_DIGEST}"))
+        return {name: (rows, mark) for name, (rows, mark) in said.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, ClassVar
 from unstale.errors import Failed
 from unstale.store import Columns, Digest, Piece, Schema, Store
 from unstale.stores.libpq import variables
-from unstale.stores.note import Note, write_note
+from unstale.stores.note import Note, note_digest, write_note
 from unstale.stores.postgres_client import acted, asked, identifier, literal
 from unstale.stores.postgres_dump import dump, rows_in
 from unstale.stores.postgres_schema import SCHEMA, TABLES, rows_of
-from unstale.stores.postgres_twin import create_alike, drop, exchange
+from unstale.stores.postgres_twin import create_alike, drop, exchange, exists
 from unstale.stores.url_sources import UrlSource, url_of
 
 if TYPE_CHECKING:
@@ -123,14 +123,14 @@ class PostgresStore(Store):
         write_note(host, target, note)
 
     def verify(self, host: Host, source: str) -> dict[str, int]:
-        """Read a dump to its end; return its rows by table. Raises Failed."""
+        """Read a dump to its end."""
         return rows_in(host, self.environment(host), source)
 
     def restore(self, host: Host, source: str, keep: str) -> None:
         """Restore into a new database, then exchange the names in one transaction."""
         env = self.environment(host)
         want = self.verify(host, source)
-        made, kept = self.names(keep)
+        made, _ = self.names(keep)
         create_alike(host, env, self.name, made)
         new = replace(self, database=made)
         try:
@@ -143,10 +143,31 @@ class PostgresStore(Store):
                     next="Nothing was changed.",
                 )
             acted(host, new.environment(host), "psql", "-X", "-q", "-c", "ANALYZE")
-            host.write(f"{keep}/{_KEPT}", json.dumps({"database": kept}).encode())
-            exchange(host, env, self.name, kept, made)
+            self._exchange(host, keep, new)
         finally:
             drop(host, env, made)
+
+    def replaced(self, host: Host, kept: str) -> bool:
+        former = self._former(host, kept)
+        return former is not None and exists(host, self.environment(host), former)
+
+    def put_back(self, host: Host, kept: str, keep: str) -> None:
+        """Exchange the names again; what the restore brought stays under another name."""
+        former = self._former(host, kept)
+        if former is not None and self.replaced(host, kept):
+            self._exchange(host, keep, replace(self, database=former))
+
+    def _former(self, host: Host, kept: str) -> str | None:
+        """Return the name under which the replaced database is kept, noted before the exchange."""
+        if host.stat(f"{kept}/{_KEPT}") is None:
+            return None
+        return str(json.loads(host.read(f"{kept}/{_KEPT}"))["database"])
+
+    def _exchange(self, host: Host, keep: str, other: PostgresStore) -> None:
+        env, kept = self.environment(host), self.names(keep)[1]
+        note_digest(host, keep, other.digest(host))
+        host.write(f"{keep}/{_KEPT}", json.dumps({"database": kept}).encode())
+        exchange(host, env, self.name, kept, other.name)
 
     def names(self, keep: str) -> tuple[str, str]:
         """Return the names of the database being made and of the one that is kept, the same for the same `keep`."""
@@ -176,8 +197,8 @@ class PostgresStore(Store):
     def redirect(self, to: Store) -> dict[str, object]:
         return {"kind": self.kind, "live": self.name, "to": to.label.rpartition("/")[2]}
 
-    def sessions(self, host: Host) -> tuple[str, ...]:
-        """Return who else is connected: "process 4711 (uvicorn, user app, from 10.0.0.2)"."""
+    def users(self, host: Host) -> tuple[str, ...]:
+        """Return who else is connected: "server process 4711 (uvicorn, user app, from 10.0.0.2)"."""
         sql = (
             "SELECT pid, usename, application_name, client_addr FROM pg_stat_activity "
             f"WHERE datname = {literal(self.name)} AND pid <> pg_backend_pid() AND backend_type = 'client backend'"

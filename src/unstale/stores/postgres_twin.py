@@ -56,9 +56,14 @@ def create_alike(host: Host, env: dict[str, str], old: str, new: str) -> None:
 
 def drop(host: Host, env: dict[str, str], name: str) -> None:
     """Drop a database that we made, if it is there."""
-    at = _maintenance(host, env)
-    if asked(host, at, f"SELECT 1 AS there FROM pg_database WHERE datname = {literal(name)}"):
-        told(host, at, f"DROP DATABASE {identifier(name)}")
+    if exists(host, env, name):
+        told(host, _maintenance(host, env), f"DROP DATABASE {identifier(name)}")
+
+
+def exists(host: Host, env: dict[str, str], name: str) -> bool:
+    """Return whether the server has a database of that name."""
+    sql = f"SELECT 1 AS there FROM pg_database WHERE datname = {literal(name)}"
+    return bool(asked(host, _maintenance(host, env), sql))
 
 
 def exchange(host: Host, env: dict[str, str], live: str, kept: str, new: str) -> None:
