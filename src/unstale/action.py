@@ -60,7 +60,7 @@ class Action(ABC):
         return None
 
     @abstractmethod
-    def apply(self, host: Host, keep: Keep) -> dict[str, Any] | None:
+    def apply(self, host: Host, keep: Keep) -> dict[str, Any] | str | None:
         """Do it; return what the journal keeps of it, as JSON values. Raises Failed or Halted with what is left."""
 
 

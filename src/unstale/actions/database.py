@@ -88,10 +88,7 @@ class RunMigrations(Action):
     def inverse(self, facts: Facts, keep: Keep) -> Action:
         after = f"{keep.state}/after.json"
         if not isinstance(self.store, SqliteStore):
-            dump = f"{keep.state}/before.dump"
-            return RestoreServer(
-                self.store.url, self.store.source, self.store.database, dump, after
-            )
+            return RestoreServer(self.store.label, self.store, f"{keep.state}/before.dump", after)
         seen = facts.host.stat(self.store.path)
         before = f"{keep.state}/before.db" if seen and seen.size else None
         return RestoreDatabase(self.store.path, before, after, existed=seen is not None)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 _BATCH = "batch_alter_table"
 _EXECUTE = ("execute", "exec_driver_sql", "scalar", "scalars")
 _COMMITS = ("commit", "autocommit_block")
+UNKNOWN = "some_table"  # a table that only a variable names
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,8 @@ def _sql(value: ast.expr) -> Iterator[str]:
             if verb in names and not names.keys() & {"where", "filter", "filter_by"}:
                 sets = names["values"].keywords if "values" in names else []
                 columns = ", ".join(f"{each.arg} = ?" for each in sets if each.arg)
-                table = next(iter(_words(names[verb].args)), "?")
+                named = names.get("table") or names.get("Table")
+                table = next(iter(_words(named.args if named else [])), UNKNOWN)
                 yield (
                     f"UPDATE {table} SET {columns or '? = ?'}"
                     if verb == "update"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from unstale.migration.case import Case, Remark
-from unstale.migration.script import Operation, Script, Text
+from unstale.migration.script import UNKNOWN, Operation, Script, Text
 
 _DROP = re.compile(
     r"\s*(?:DROP\s+TABLE|ALTER\s+TABLE\s+\S+\s+DROP\s+(?:COLUMN\b|(?!CONSTRAINT)))", re.IGNORECASE
@@ -133,8 +133,10 @@ def all_rows(case: Case) -> Iterator[Remark]:
                 or not case.old(found[1])
             ):
                 continue
-            columns = {(found[1], name) for name in _SET.findall(found[2] or "")}
-            if not columns or not columns <= added:
+            columns = set(_SET.findall(found[2] or ""))
+            if not columns or not columns <= {
+                name for table, name in added if found[1] in (table, UNKNOWN)
+            }:
                 words = f"{text.sql.split()[0].upper()} of {found[1]} without WHERE: every row is changed"
                 yield _remark("D5", "risk", script, text, words)
 

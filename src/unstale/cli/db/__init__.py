@@ -10,6 +10,7 @@ COMMANDS = {
     "status": "What each database is, its revision, its backups, and who holds it.",
     "backup": "Make a verified online backup.",
     "restore": "Bring a backup back; the replaced database is kept.",
+    "migrate": "Lint, rehearse on a copy, back up, migrate, prove.",
 }
 
 
