@@ -1,7 +1,8 @@
 """Runs guard/run_migrations.py again and again in forks of one warm process, each killed at one point, then once more.
 
 A point is "3" (before the third statement that changes something), "commit" (before the COMMIT) or "committed" (after it). Prints what the
-SQLite file beside it, or the PostgreSQL database of $CHECK_URL, holds after the kill and after the retry.
+SQLite file beside it, or the PostgreSQL database of $CHECK_URL, holds after the kill and after the retry; on a server a
+killed run is the retry of the one before.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def arm(point: str) -> None:
 def state() -> str:
     """Return all that the database holds, in one line."""
     url = os.environ.get("CHECK_URL")
-    if url is None:
+    if not url:
         connection = sqlite3.connect("app.db")
         text = "\n".join(connection.iterdump())
         connection.close()

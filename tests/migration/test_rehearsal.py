@@ -14,6 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
+
+from unstale.action import Keep
+from unstale.actions.database import settle
+from unstale.local import LocalHost
 
 
 def marks(root: Path) -> dict[str, tuple[int, int, bytes]]:
@@ -301,7 +306,20 @@ def test_killed_unstale_takes_the_migration_with_it_and_the_retry_succeeds(
         db.execute("begin immediate")  # the orphan is gone: its lock is free
         db.rollback()
     assert filled.dump() == before
-    assert json.loads(state.read_text())["before"]["revisions"] == ["aaa1"]
+    keep = Keep(state.parent, state.parent)
+    assert settle(LocalHost(changing=True), keep) == "before"
+    assert not (state.parent / "after.json").exists()
     done = filled.migrate("--yes")
     assert done["state"] == "done", done
     assert os.listdir(filled.site.state)
+
+
+def test_documents_keep_the_schema(filled: Any, second: str) -> None:
+    path = Path(__file__).parents[2] / "docs/schema/unstale.migration-1.json"
+    valid = Draft202012Validator(json.loads(path.read_text())).validate
+    documents = [filled.migrate("--dry-run"), filled.migrate("--yes"), filled.migrate("--yes")]
+    filled.write("migrations/versions/c.py", second.replace("bbb2", "ccc3").replace("aaa1", "bbb2"))
+    documents += [filled.migrate("--yes")]
+    for each in documents:
+        valid({key: value for key, value in each.items() if key not in ("stderr", "code")})
+    assert [each["state"] for each in documents] == ["planned", "done", "nothing", "failed"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from unstale import codec
 from unstale.action import Action, Keep
 from unstale.actions.restore_database import RestoreDatabase
 from unstale.actions.restore_server import RestoreServer
@@ -20,6 +21,7 @@ from unstale.migration.case import Rehearsed
 from unstale.migration.patience import patience
 from unstale.migration.rehearsal import Migrated, migrate, rehearse, require_fit
 from unstale.migration.upgrade import Order
+from unstale.store import Schema
 from unstale.stores.find import AnyStore
 from unstale.stores.note import note_of
 from unstale.stores.sqlite import SqliteStore
@@ -131,10 +133,7 @@ class RunMigrations(Action):
                 host, self.order, rehearsed, record, rows=rows, shared=self.budget is not None
             )
         except UnstaleError as error:
-            if self.decided(host, keep) == "before":
-                host.discard(noted)  # nothing is to be taken back
-            else:
-                _note(host, self.store, noted)
+            settle(host, keep)
             raise Failed(
                 what=error.what, why=error.why, next=f"{error.next} The backup is in {keep.state}."
             ) from None
@@ -143,22 +142,33 @@ class RunMigrations(Action):
 
     def _expected(self, rehearsed: Rehearsed, source: tuple[str, ...]) -> dict[str, Any]:
         return {
-            "before": {"revisions": source, "schema": rehearsed.live},
-            "after": {"revisions": rehearsed.revisions, "schema": rehearsed.expected},
+            "store": codec.encode(self.store),
+            "before": _shape(source, rehearsed.live),
+            "after": _shape(rehearsed.revisions, rehearsed.expected),
         }
 
-    def decided(self, host: Host, keep: Keep) -> str:
-        """Return what an interrupted run left: "before", "after", or "between" where a script commits by itself.
 
-        Before the live run nothing was changed, and that is "before" too.
-        """
-        if host.stat(f"{keep.state}/expected.json") is None:
-            return "before"
-        expected = json.loads(host.read(f"{keep.state}/expected.json"))
-        now = json.loads(
-            json.dumps({"revisions": self.store.revisions(host), "schema": self.store.schema(host)})
-        )
-        return next((word for word in ("before", "after") if expected[word] == now), "between")
+def settle(host: Host, keep: Keep) -> str:
+    """Decide what a run that ended half-way left, and note it for undo; `keep` is its step's.
+
+    Return "before", "after", or "between" where a script commits by itself. A run that never came to the live
+    database is "before" too.
+    """
+    if host.stat(f"{keep.state}/expected.json") is None:
+        return "before"
+    expected = json.loads(host.read(f"{keep.state}/expected.json"))
+    store: AnyStore = codec.decode(AnyStore, expected["store"])
+    now = json.loads(json.dumps(_shape(store.revisions(host), store.schema(host))))
+    found = next((word for word in ("before", "after") if expected[word] == now), "between")
+    if found == "before":
+        host.discard(f"{keep.state}/after.json")  # nothing is to be taken back
+    else:
+        _note(host, store, f"{keep.state}/after.json")
+    return found
+
+
+def _shape(revisions: tuple[str, ...], schema: Schema) -> dict[str, Any]:
+    return {"revisions": revisions, "schema": schema}
 
 
 def _write(host: Host, path: str, value: object) -> None:

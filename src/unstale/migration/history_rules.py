@@ -23,9 +23,18 @@ def commits(case: Case) -> Iterator[Remark]:
 
 
 def unsafe_environment(case: Case) -> Iterator[Remark]:
-    """S1: on SQLite alembic by hand leaves half a schema after a kill, unless env.py sees to it (DEPLOY.md 8)."""
+    """S1: on SQLite alembic by hand leaves half a schema after a kill, unless env.py sees to it."""
     if case.kind == "sqlite" and not all(re.search(each, case.env) for each in _SAFE_ENV):
         words = "not crash-safe when alembic runs by hand; unstale makes its own runs safe"
+        yield Remark("S1", "note", case.env_path, 0, words)
+
+
+def step_by_step(case: Case) -> Iterator[Remark]:
+    """S1: with a transaction for each revision a kill leaves whole revisions, and no more."""
+    if len(case.scripts) > 1 and re.search(r"transaction_per_migration\s*=\s*True", case.env):
+        words = (
+            "commits after each revision: a kill leaves whole ones, and running it again goes on"
+        )
         yield Remark("S1", "note", case.env_path, 0, words)
 
 
@@ -70,4 +79,4 @@ def borrowed(case: Case) -> Iterator[Remark]:
                 )
 
 
-HISTORY = (commits, unsafe_environment, history, one_way, borrowed)
+HISTORY = (commits, unsafe_environment, step_by_step, history, one_way, borrowed)

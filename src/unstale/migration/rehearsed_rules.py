@@ -10,7 +10,7 @@ from unstale.migration.case import Case, Rehearsed, Remark
 from unstale.migration.script_rules import large
 from unstale.store import Piece
 
-MARGIN = 1.5  # predicted lock time times this must fit into what the app waits (DEPLOY.md 8)
+MARGIN = 1.5  # predicted lock time times this must fit into what the app waits
 _REBUILT = re.compile(r'ALTER TABLE "?_alembic_tmp_\S+ RENAME TO "?([^"\s]+)"?', re.IGNORECASE)
 _LOSABLE = ("check", "trigger", "index")
 _UNVALIDATED = ("create_foreign_key", "create_check_constraint")
