@@ -54,7 +54,9 @@ down_revision = {down}
 def upgrade():
     {body}
 """
-_REBUILD = 'with op.batch_alter_table("big", recreate="always") as batch:\n        batch.add_column(sa.Column("extra", sa.String(9)))'
+_REBUILD = """\
+with op.batch_alter_table("big", recreate="always") as batch:
+        batch.add_column(sa.Column("extra", sa.String(9)))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,8 @@ def _postgresql(
     cluster.psql(f"create database {name}")
     cluster.psql(
         "create table big (id serial primary key, number integer, text varchar); "
-        f"insert into big (number, text) select i, repeat(md5(i::text), {ROW // 32 - 1}) from generate_series(1, {rows}) i; "
+        f"insert into big (number, text) select i, repeat(md5(i::text), {ROW // 32 - 1}) "
+        f"from generate_series(1, {rows}) i; "
         "vacuum analyze big; checkpoint",
         database=name,
     )

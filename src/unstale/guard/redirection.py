@@ -158,7 +158,10 @@ def _postgresql(live, copy, reached):
 
 
 def _installed(name):
-    return importlib.import_module(name) if importlib.util.find_spec(name) else None
+    try:
+        return importlib.import_module(name) if importlib.util.find_spec(name) else None
+    except ImportError:  # without libpq; the project does not use it
+        return None
 
 
 def _default(user=None):
