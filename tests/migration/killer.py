@@ -34,13 +34,10 @@ def main() -> None:
             shutil.copy("pristine.db", "app.db")
         ended = run(guard, asked, point)
         left = state()
-        again = run(guard, asked, "")
-        print(
-            json.dumps(
-                {"point": point, "ended": ended, "left": left, "retry": again, "after": state()}
-            ),
-            flush=True,
-        )
+        told = {"point": point, "ended": ended, "left": left}
+        if Path("pristine.db").exists() or point == points[-1]:
+            told = {**told, "retry": run(guard, asked, ""), "after": state()}
+        print(json.dumps(told), flush=True)
 
 
 def run(guard: str, asked: str, point: str) -> int:

@@ -88,7 +88,7 @@ def test_killed_migration_leaves_the_old_schema_until_it_is_committed(
     check = made.cluster.url(made.name, driver="+psycopg")
     points = [*map(str, range(1, 6)), "commit", "committed"]
     runs = made.kills(points, check=check)
-    assert [each["ended"] for each in runs] == [-9] * len(points)
+    assert [each["ended"] for each in runs] == [-9] * len(points), runs
     *early, last = runs
     before, after = runs[0]["left"], last["left"]
     assert "email" not in before
