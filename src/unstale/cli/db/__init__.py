@@ -10,6 +10,7 @@ COMMANDS = {
     "status": "What each database is, its revision, its backups, and who holds it.",
     "backup": "Make a verified online backup.",
     "restore": "Bring a backup back; the replaced database is kept.",
+    "adopt": "Put a database that create_all made under Alembic, without changing a row.",
 }
 
 
