@@ -213,7 +213,8 @@ def _postgresql(
     db.execute("set lock_timeout = '1ms'")
 
     def probe() -> None:
-        db.execute("begin; lock table big in row exclusive mode; rollback")
+        with db.transaction(force_rollback=True):
+            db.execute("update big set number = number where id = 1")
 
     return (
         PostgresStore(cluster.url(name).replace(f":{_password(cluster)}@", "@"), source),

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+Rows = tuple[tuple[Any, ...], ...]
+
+Columns = dict[str, tuple[str, ...]]
+"""By table: the columns that are meant."""
+
+Digest = dict[str, tuple[int, str]]
+"""By table: its rows, and a digest of them and of its definition."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,15 @@ def rename(source: str, target: str) -> None:
     os.rename(source, target)
 
 
+def discard(path: str) -> None:
+    """Delete a file, or an empty directory; nothing where nothing is."""
+    with suppress(FileNotFoundError):
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.rmdir(path)
+        else:
+            os.unlink(path)
+
+
 def clone(source: str, target: str) -> None:
     """Copy a tree by hard links: unlink-and-replace writers (pip, uv, npm, import) leave the copy as it was."""
     private(Path(target).parent)

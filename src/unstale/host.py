@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-from unstale.answers import Answer, Entry, Ident, Ran, Stat
+from unstale.answers import Answer, Columns, Digest, Entry, Ident, Ran, Rows, Stat
 from unstale.evidence import Evidence
 
 __all__ = ["Answer", "Entry", "Evidence", "Host", "Ident", "Ran", "Stat"]
@@ -71,7 +71,7 @@ class Host(Protocol):
 
     def query_copy(
         self, path: str, statements: tuple[str, ...], *, limit: int, idle: bool = False
-    ) -> tuple[tuple[tuple[Any, ...], ...] | None, ...]:
+    ) -> tuple[Rows | None, ...]:
         """Return each statement's rows from a private copy of a SQLite file; `idle` as in sqlite_copy.query."""
 
     def act(
@@ -81,6 +81,7 @@ class Host(Protocol):
         cwd: str | None = None,
         env: tuple[tuple[str, str], ...] = (),
         clean: bool = False,
+        stdin: str = "",
         timeout: float = 600.0,
     ) -> Ran:
         """Run a command that changes things; `clean` as in `run`. Raises Failed: it cannot be run, takes too long."""
@@ -109,21 +110,20 @@ class Host(Protocol):
     def replace_database(self, path: str, staged: str, keep: str) -> None:
         """Rename the file `staged` to `path`; what was there goes to the directory `keep`. Raises Failed."""
 
-    def query_database(
-        self, path: str, statements: tuple[str, ...]
-    ) -> tuple[tuple[tuple[Any, ...], ...] | None, ...]:
+    def query_database(self, path: str, statements: tuple[str, ...]) -> tuple[Rows | None, ...]:
         """Return each statement's rows, None without its table, as any reader of the file. Raises Failed."""
 
-    def digest_database(
-        self, path: str, columns: dict[str, tuple[str, ...]] | None = None
-    ) -> dict[str, tuple[int, str]]:
+    def digest_database(self, path: str, columns: Columns | None = None) -> Digest:
         """Return each table's rows and a digest of them and of its definition; of these columns alone where named."""
+
+    def change_database(self, path: str, statements: tuple[str, ...], unchanged: Columns) -> None:
+        """Run statements on a SQLite file in one transaction, left out where these columns' rows would differ."""
 
     def hash(self, path: str) -> str:
         """Return the SHA-256 of a file's bytes."""
 
     def discard(self, path: str) -> None:
-        """Delete a file of ours that nobody needs: a scratch copy. Not there: nothing to do."""
+        """Delete a scratch file of ours, or an empty directory. Not there: nothing to do."""
 
     def signal(self, ident: Ident, number: int) -> bool:
         """Signal exactly that process through a pidfd; False when it is already gone."""

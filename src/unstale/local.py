@@ -9,10 +9,9 @@ import time
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from unstale import eyes, hands, sqlite_copy, sqlite_hands, sqlite_swap
-from unstale.answers import Answer, Entry, Ident, Ran, Stat
+from unstale import eyes, hands, sqlite_copy, sqlite_hands, sqlite_rows, sqlite_swap
+from unstale.answers import Answer, Columns, Digest, Entry, Ident, Ran, Rows, Stat
 from unstale.errors import Failed, Unavailable
 
 
@@ -96,7 +95,7 @@ class LocalHost:
 
     def query_copy(
         self, path: str, statements: tuple[str, ...], *, limit: int, idle: bool = False
-    ) -> tuple[tuple[tuple[Any, ...], ...] | None, ...]:
+    ) -> tuple[Rows | None, ...]:
         return sqlite_copy.query(path, statements, limit=limit, idle=idle)
 
     def act(
@@ -106,11 +105,12 @@ class LocalHost:
         cwd: str | None = None,
         env: tuple[tuple[str, str], ...] = (),
         clean: bool = False,
+        stdin: str = "",
         timeout: float = 600.0,
     ) -> Ran:
         self._require_changing(f"run {argv[0]}")
         try:
-            return eyes.run(argv, cwd, eyes.environment(env, clean=clean), "", timeout)
+            return eyes.run(argv, cwd, eyes.environment(env, clean=clean), stdin, timeout)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Failed(
                 what=f"{Path(argv[0]).name} did not finish",
@@ -152,24 +152,24 @@ class LocalHost:
         self._require_changing(f"replace {path}")
         sqlite_swap.replace(path, staged, keep)
 
-    def query_database(
-        self, path: str, statements: tuple[str, ...]
-    ) -> tuple[tuple[tuple[Any, ...], ...] | None, ...]:
+    def query_database(self, path: str, statements: tuple[str, ...]) -> tuple[Rows | None, ...]:
         self._require_changing(f"open {path}")
         return sqlite_hands.query(path, statements)
 
-    def digest_database(
-        self, path: str, columns: dict[str, tuple[str, ...]] | None = None
-    ) -> dict[str, tuple[int, str]]:
+    def digest_database(self, path: str, columns: Columns | None = None) -> Digest:
         self._require_changing(f"open {path}")
-        return sqlite_hands.digest(path, columns)
+        return sqlite_rows.digest(path, columns)
+
+    def change_database(self, path: str, statements: tuple[str, ...], unchanged: Columns) -> None:
+        self._require_changing(f"change {path}")
+        sqlite_rows.change(path, statements, unchanged)
 
     def hash(self, path: str) -> str:
         return eyes.sha256(path)
 
     def discard(self, path: str) -> None:
         self._require_changing(f"delete {path}")
-        Path(path).unlink(missing_ok=True)
+        hands.discard(path)
 
     def signal(self, ident: Ident, number: int) -> bool:
         self._require_changing(f"signal {ident.pid}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sqlite3
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _WAIT = 10.0  # seconds for other writers to finish
-_TABLES = (
+TABLES = (
     "SELECT name, sql FROM sqlite_master WHERE type = 'table' "
     "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY name"
 )
@@ -63,7 +62,7 @@ def backup(source: str, target: str) -> dict[str, int]:
     Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT, 0o600))  # SQLite's own would be 0644
-        with reading(source) as read, _opened(target) as write:
+        with reading(source) as read, opened(target) as write:
             if not Path(target).stat().st_size:
                 write.execute("PRAGMA journal_mode = OFF").fetchone()
                 write.execute("PRAGMA synchronous = OFF")
@@ -90,36 +89,6 @@ def backup(source: str, target: str) -> dict[str, int]:
     return have
 
 
-def digest(
-    path: str, columns: dict[str, tuple[str, ...]] | None = None
-) -> dict[str, tuple[int, str]]:
-    """Return rows and SHA-256 of each table, from one read transaction.
-
-    With `columns` only of those, in that order, and without the definition: equal before and after
-    a column was added. Raises Failed.
-    """
-    try:
-        return _digested(path, columns)
-    except sqlite3.Error as error:
-        raise _unread(path, error) from None
-
-
-def _digested(path: str, columns: dict[str, tuple[str, ...]] | None) -> dict[str, tuple[int, str]]:
-    found = {}
-    with reading(path) as connection:
-        connection.execute("BEGIN")
-        for name, sql in connection.execute(_TABLES).fetchall():
-            if columns is not None and name not in columns:
-                continue
-            chosen = "*" if columns is None else ", ".join(map(_quoted, columns[name]))
-            rows, sum_ = 0, hashlib.sha256(b"" if columns is not None else sql.encode())
-            for row in connection.execute(f"SELECT {chosen} FROM {_quoted(name)}"):  # noqa: S608 - quoted
-                rows += 1
-                sum_.update(repr(row).encode("utf-8", "surrogatepass"))
-            found[name] = (rows, sum_.hexdigest()[:32])
-    return found
-
-
 def query(path: str, statements: tuple[str, ...]) -> tuple[Rows | None, ...]:
     """Return each statement's rows from one read transaction, None without its table. Raises Failed."""
     try:
@@ -127,10 +96,11 @@ def query(path: str, statements: tuple[str, ...]) -> tuple[Rows | None, ...]:
             connection.execute("BEGIN")
             return tuple(rows_of(connection, each) for each in statements)
     except sqlite3.Error as error:
-        raise _unread(path, error) from None
+        raise unread(path, error) from None
 
 
-def _unread(path: str, error: sqlite3.Error) -> Failed:
+def unread(path: str, error: sqlite3.Error) -> Failed:
+    """Return what to say where SQLite cannot read."""
     return Failed(
         what=f"cannot read {path}", why=str(error), next=f"sqlite3 {path} 'PRAGMA integrity_check'"
     )
@@ -146,11 +116,11 @@ def reading(path: str) -> Iterator[sqlite3.Connection]:
     """
     where = Path(path).absolute().as_uri()
     mode = "ro" if Path(f"{path}-wal").exists() else "rw"
-    with _opened(f"{where}?mode={mode}") as connection:
+    with opened(f"{where}?mode={mode}") as connection:
         if mode == "rw" or _readable(connection):
             yield connection
             return
-    with _opened(f"{where}?mode=rw") as connection:
+    with opened(f"{where}?mode=rw") as connection:
         yield connection
 
 
@@ -165,7 +135,8 @@ def _readable(connection: sqlite3.Connection) -> bool:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[sqlite3.Connection]:
+def opened(path: str) -> Iterator[sqlite3.Connection]:
+    """Open for reading and writing; its transactions are begun and ended by hand."""
     connection = sqlite3.connect(
         path, timeout=_WAIT, isolation_level=None, uri=path.startswith("file:")
     )
@@ -184,12 +155,13 @@ def _sync(path: str) -> None:
 
 
 def _counts(connection: sqlite3.Connection) -> dict[str, int]:
-    names = [name for name, _ in connection.execute(_TABLES).fetchall()]
+    names = [name for name, _ in connection.execute(TABLES).fetchall()]
     return {
-        name: connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0]  # noqa: S608 - quoted
+        name: connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()[0]  # noqa: S608 - quoted
         for name in names
     }
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return the name as SQL."""
     return '"' + name.replace('"', '""') + '"'

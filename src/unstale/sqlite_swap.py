@@ -8,7 +8,7 @@ from pathlib import Path
 
 from unstale.errors import Failed
 from unstale.hands import private, sync_directory
-from unstale.sqlite_hands import copy
+from unstale.sqlite_hands import copy, reading
 
 _SIDES = ("-wal", "-shm", "-journal")
 
@@ -37,11 +37,16 @@ def replace(path: str, staged: str, keep: str) -> None:
 
 
 def _settle(place: Path) -> None:
-    """Bring WAL and journal into the file, as any last user does; a damaged one is kept as it is."""
+    """Bring WAL and journal into the file, as any last user does.
+
+    One that cannot be read is left: SQLite would take its WAL for empty and delete it.
+    """
     if not place.exists():
         return
-    with suppress(sqlite3.Error), closing(sqlite3.connect(place, timeout=0)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    with suppress(sqlite3.Error), reading(str(place)) as connection:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        with closing(sqlite3.connect(place, timeout=0)) as writer:
+            writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _keep(place: Path, keep: Path) -> None:

@@ -8,13 +8,10 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from typing import ClassVar, NamedTuple
 
+from unstale.answers import Columns, Digest
 from unstale.host import Host
 
-Digest = dict[str, tuple[int, str]]
-"""By table: its rows, and a digest of them and of its definition."""
-
-Columns = dict[str, tuple[str, ...]]
-"""By table: the columns that are meant."""
+__all__ = ["Columns", "Digest", "Piece", "Schema", "Store", "written_since"]
 
 
 class Piece(NamedTuple):
@@ -69,6 +66,10 @@ class Store(ABC):
         """Write an online backup to the file (0600), verify it, and write its note beside it. Raises Failed."""
 
     @abstractmethod
+    def execute(self, host: Host, statements: tuple[str, ...], unchanged: Columns) -> None:
+        """Run statements in one transaction, taken back where the rows of these columns differ. Raises Failed."""
+
+    @abstractmethod
     def verify(self, host: Host, source: str) -> dict[str, int]:
         """Make sure that a backup is whole, and return its rows by table. Raises Failed."""
 
@@ -93,8 +94,13 @@ class Store(ABC):
         """Return who else uses it now: "process 4711 (uvicorn app.main:app)"."""
 
     @abstractmethod
-    def scratch(self, host: Host, place: str) -> AbstractContextManager[Store]:
-        """Give a private copy of schema and rows to work on, gone afterwards. `place`: a directory of ours (0700)."""
+    def scratch(
+        self, host: Host, place: str, *, blank: bool = False
+    ) -> AbstractContextManager[Store]:
+        """Give a private copy of schema and rows (`blank`: empty) to work on, gone afterwards.
+
+        `place`: a directory of ours (0700).
+        """
 
     @abstractmethod
     def redirect(self, to: Store) -> dict[str, object]:

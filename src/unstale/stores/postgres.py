@@ -11,20 +11,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from unstale.errors import Failed
-from unstale.store import Columns, Digest, Piece, Schema, Store
+from unstale.store import Columns, Digest, Schema, Store
+from unstale.stores import postgres_look as look
 from unstale.stores.libpq import variables
 from unstale.stores.note import Note, note_digest, write_note
-from unstale.stores.postgres_client import acted, asked, identifier, literal
+from unstale.stores.postgres_client import acted, asked, told
 from unstale.stores.postgres_dump import dump, rows_in
-from unstale.stores.postgres_schema import SCHEMA, TABLES, rows_of
+from unstale.stores.postgres_schema import TABLES, guarded
 from unstale.stores.postgres_twin import create_alike, drop, exchange, exists
 from unstale.stores.url_sources import UrlSource, url_of
 
 if TYPE_CHECKING:
     from unstale.host import Host
 
-_REVISIONS = "SELECT version_num FROM {}.alembic_version"
-_LOOK = 5.0  # seconds
 _KEPT = "replaced.json"
 
 
@@ -59,49 +58,26 @@ class PostgresStore(Store):
         return {**said, "PGDATABASE": self.name}
 
     def size(self, host: Host) -> int | None:
-        sql = "SELECT pg_database_size(current_database()) AS size"
-        return int(asked(host, self.environment(host), sql, timeout=_LOOK)[0]["size"])
+        return look.size(host, self.environment(host))
 
     def revisions(self, host: Host) -> tuple[str, ...]:
-        env = self.environment(host)
-        tables = asked(host, env, f"{TABLES}", timeout=_LOOK)
-        schemas = [each["schema"] for each in tables if each["bare"] == "alembic_version"]
-        found = [
-            row["version_num"]
-            for schema in schemas
-            for row in asked(host, env, _REVISIONS.format(identifier(schema)), timeout=_LOOK)
-        ]
-        return tuple(sorted(found))
+        return look.revisions(host, self.environment(host))
 
     def schema(self, host: Host) -> Schema:
-        rows = asked(host, self.environment(host), SCHEMA)
-        return tuple(
-            sorted(
-                Piece(each["table"], each["kind"], each["name"], each["definition"] or "")
-                for each in rows
-            )
-        )
+        return look.schema(host, self.environment(host))
 
     def digest(self, host: Host, columns: Columns | None = None) -> Digest:
+        return look.digest(host, self.environment(host), columns)
+
+    def users(self, host: Host) -> tuple[str, ...]:
+        """Return who else is connected: "server process 4711 (uvicorn, user app, from 10.0.0.2)"."""
+        return look.users(host, self.environment(host))
+
+    def execute(self, host: Host, statements: tuple[str, ...], unchanged: Columns) -> None:
         env = self.environment(host)
-        tables = [
-            each for each in asked(host, env, TABLES) if columns is None or each["name"] in columns
-        ]
-        queries = [
-            rows_of(
-                each["name"],
-                each["schema"],
-                each["bare"],
-                None if columns is None else columns[each["name"]],
-            )
-            for each in tables
-        ]
-        rows = asked(host, env, " UNION ALL ".join(queries)) if queries else []
-        pieces = self.schema(host) if columns is None else ()
-        return {
-            each["name"]: (int(each["rows"]), _sum(each["sum"], each["name"], pieces))
-            for each in rows
-        }
+        tables = [each for each in asked(host, env, TABLES) if each["name"] in unchanged]
+        kept = [(each, unchanged[each["name"]]) for each in tables]
+        told(host, env, *guarded(kept, statements))
 
     def backup(self, host: Host, target: str) -> None:
         env, taken_at = self.environment(host), host.now()
@@ -165,6 +141,12 @@ class PostgresStore(Store):
 
     def _exchange(self, host: Host, keep: str, other: PostgresStore) -> None:
         env, kept = self.environment(host), self.names(keep)[1]
+        if used := self.users(host):  # the server would wait 5 s and then refuse
+            raise Failed(
+                what=f"{self.label} was not replaced",
+                why=f"{used[0]} came to use it",
+                next="End that session first. Nothing was changed.",
+            )
         note_digest(host, keep, other.digest(host))
         host.write(f"{keep}/{_KEPT}", json.dumps({"database": kept}).encode())
         exchange(host, env, self.name, kept, other.name)
@@ -175,20 +157,23 @@ class PostgresStore(Store):
         stem = self.name.encode()[:44].decode(errors="ignore")  # NAMEDATALEN leaves 63 bytes
         return f"{stem}_new_{mark}", f"{stem}_replaced_{mark}"
 
-    def scratch(self, host: Host, place: str) -> AbstractContextManager[Store]:
-        return self._scratch(host, place)
+    def scratch(
+        self, host: Host, place: str, *, blank: bool = False
+    ) -> AbstractContextManager[PostgresStore]:
+        return self._scratch(host, place, blank=blank)
 
     @contextmanager
-    def _scratch(self, host: Host, place: str) -> Iterator[Store]:
+    def _scratch(self, host: Host, place: str, *, blank: bool) -> Iterator[PostgresStore]:
         host.makedirs(place)
         env, made = self.environment(host), f"unstale_{uuid.uuid4().hex[:16]}"
         target = f"{place}/{made}.dump"
         try:
-            dump(host, env, target)
             create_alike(host, env, self.name, made)
             copy = replace(self, database=made)
-            words = ("--exit-on-error", "--no-owner", "--no-privileges", "-d", made, target)
-            acted(host, copy.environment(host), "pg_restore", *words)
+            if not blank:
+                dump(host, env, target)
+                words = ("--exit-on-error", "--no-owner", "--no-privileges", "-d", made, target)
+                acted(host, copy.environment(host), "pg_restore", *words)
             yield copy
         finally:
             host.discard(target)
@@ -196,21 +181,3 @@ class PostgresStore(Store):
 
     def redirect(self, to: Store) -> dict[str, object]:
         return {"kind": self.kind, "live": self.name, "to": to.label.rpartition("/")[2]}
-
-    def users(self, host: Host) -> tuple[str, ...]:
-        """Return who else is connected: "server process 4711 (uvicorn, user app, from 10.0.0.2)"."""
-        sql = (
-            "SELECT pid, usename, application_name, client_addr FROM pg_stat_activity "
-            f"WHERE datname = {literal(self.name)} AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-        )
-        return tuple(
-            f"server process {each['pid']} ({each['application_name'] or 'unnamed'}, user {each['usename']}, "
-            f"from {each['client_addr'] or 'this machine'})"
-            for each in asked(host, self.environment(host), sql, timeout=_LOOK)
-        )
-
-
-def _sum(rows: str, table: str, pieces: Schema) -> str:
-    """Return one digest of a table's rows and, where asked for, of its definition."""
-    own = [piece for piece in pieces if piece.table == table]
-    return hashlib.sha256(json.dumps([rows, own]).encode()).hexdigest()[:32]

@@ -38,15 +38,15 @@ def asked(host: Host, env: dict[str, str], sql: str, *, timeout: float = _LONG) 
 
 def told(host: Host, env: dict[str, str], *statements: str) -> None:
     """Run statements that change things, in one transaction where there are several. Raises Failed."""
-    acted(host, env, "psql", *_QUIET, "-c", " ".join(statements))
+    whole = ("-1",) if len(statements) > 1 else ()
+    acted(host, env, "psql", *_QUIET, *whole, "-f", "-", stdin=";\n".join(statements))
 
 
-def acted(host: Host, env: dict[str, str], program: str, *words: str) -> Ran:
+def acted(host: Host, env: dict[str, str], program: str, *words: str, stdin: str = "") -> Ran:
     """Run a client that changes something; the words hold no secret. Raises Failed."""
-    argv = (_client(host, program), *words)
-    if program != "sh":
-        argv = (*argv[:1], "-w", *argv[1:])
-    done = host.act(argv, env=_full(host, env), clean=True, timeout=_LONG)
+    password = () if program == "sh" else ("-w",)  # never ask for one
+    argv = (_client(host, program), *password, *words)
+    done = host.act(argv, env=_full(host, env), clean=True, stdin=stdin, timeout=_LONG)
     if done.code:
         raise Failed(
             what=f"{program} failed for {_name(env)}", why=_said(done, env), next=_next(env)

@@ -65,5 +65,29 @@ def rows_of(name: str, schema: str, bare: str, columns: tuple[str, ...] | None) 
     )
 
 
+def guarded(
+    kept: list[tuple[dict[str, str], tuple[str, ...]]], statements: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the statements between two looks at these tables' rows; the transaction fails where they differ."""
+    looks = [rows_of(each["name"], each["schema"], each["bare"], columns) for each, columns in kept]
+    if not looks:
+        return statements
+    tables = ", ".join(
+        f"{identifier(each['schema'])}.{identifier(each['bare'])}" for each, _ in kept
+    )
+    look = " UNION ALL ".join(looks)
+    differs = (
+        f"(TABLE pg_temp.unstale_before EXCEPT ALL ({look})) UNION ALL "
+        f"(({look}) EXCEPT ALL TABLE pg_temp.unstale_before)"
+    )
+    why = "rows would no longer be what they were"
+    return (
+        f"LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE",
+        f"CREATE TEMP TABLE unstale_before ON COMMIT DROP AS {look}",
+        *statements,
+        f"DO $unstale$ BEGIN IF EXISTS ({differs}) THEN RAISE EXCEPTION '{why}'; END IF; END $unstale$",
+    )
+
+
 def _column(name: str) -> str:
     return f"t.{identifier(name)}"

@@ -74,8 +74,8 @@ def exchange(host: Host, env: dict[str, str], live: str, kept: str, new: str) ->
     told(
         host,
         _maintenance(host, env),
-        f"ALTER DATABASE {identifier(live)} RENAME TO {identifier(kept)};",
-        f"ALTER DATABASE {identifier(new)} RENAME TO {identifier(live)};",
+        f"ALTER DATABASE {identifier(live)} RENAME TO {identifier(kept)}",
+        f"ALTER DATABASE {identifier(new)} RENAME TO {identifier(live)}",
     )
 
 

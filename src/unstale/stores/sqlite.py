@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from unstale.errors import Failed
 from unstale.store import Columns, Digest, Schema, Store
 from unstale.stores.note import Note, note_digest, note_of, write_note
-from unstale.stores.sqlite_schema import STATEMENTS, pieces
+from unstale.stores.sqlite_schema import MASTER, STATEMENTS, pieces
 from unstale.stores.sqlite_users import users
 
 if TYPE_CHECKING:
@@ -48,8 +48,18 @@ class SqliteStore(Store):
     def schema(self, host: Host) -> Schema:
         return pieces(host.query_database(self.path, STATEMENTS)) if self.size(host) else ()
 
+    def texts(self, host: Host) -> tuple[tuple[str, str, str, str], ...]:
+        """Return (type, name, table, SQL) of everything that the schema defines, as it was written."""
+        (rows,) = host.query_database(self.path, (MASTER,)) if self.size(host) else ((),)
+        return tuple(
+            (str(kind), str(name), str(table), str(sql)) for kind, name, table, sql in rows or ()
+        )
+
     def digest(self, host: Host, columns: Columns | None = None) -> Digest:
         return host.digest_database(self.path, columns) if self.size(host) else {}
+
+    def execute(self, host: Host, statements: tuple[str, ...], unchanged: Columns) -> None:
+        host.change_database(self.path, statements, unchanged)
 
     def backup(self, host: Host, target: str) -> None:
         taken_at = host.now()
@@ -141,15 +151,17 @@ class SqliteStore(Store):
             path = os.path.normpath(Path(path).parent / host.readlink(path))
         return path
 
-    def scratch(self, host: Host, place: str) -> AbstractContextManager[Store]:
-        return self._scratch(host, place)
+    def scratch(
+        self, host: Host, place: str, *, blank: bool = False
+    ) -> AbstractContextManager[SqliteStore]:
+        return self._scratch(host, place, blank=blank)
 
     @contextmanager
-    def _scratch(self, host: Host, place: str) -> Iterator[Store]:
+    def _scratch(self, host: Host, place: str, *, blank: bool) -> Iterator[SqliteStore]:
         host.makedirs(place)
         target = f"{place}/{uuid.uuid4().hex}.db"
         try:
-            if self.size(host):
+            if self.size(host) and not blank:
                 host.backup_database(self.path, target)
             yield SqliteStore(target)
         finally:

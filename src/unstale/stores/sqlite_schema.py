@@ -9,7 +9,7 @@ from unstale.store import Piece, Schema
 from unstale.stores.sqlite_sql import checks, collations, generated, normal, options
 
 _TABLE = "m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND m.sql NOT LIKE 'CREATE VIRTUAL%'"
-_MASTER = """\
+MASTER = """\
 SELECT type, name, tbl_name, sql FROM sqlite_master
 WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"""
 _COLUMNS = f"""\
@@ -21,7 +21,7 @@ JOIN pragma_index_xinfo(l.name) x WHERE x.key AND l.origin = 'u' AND {_TABLE} OR
 _KEYS = f"""\
 SELECT m.name, f.id, f."table", f."from", f."to", f.on_update, f.on_delete
 FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f WHERE {_TABLE} ORDER BY m.name, f.id, f.seq"""
-STATEMENTS = (_MASTER, _COLUMNS, _UNIQUES, _KEYS)
+STATEMENTS = (MASTER, _COLUMNS, _UNIQUES, _KEYS)
 """What to ask; `pieces` takes the rows in this order."""
 
 Rows = tuple[tuple[Any, ...], ...]

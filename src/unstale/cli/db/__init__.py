@@ -11,6 +11,7 @@ COMMANDS = {
     "backup": "Make a verified online backup.",
     "restore": "Bring a backup back; the replaced database is kept.",
     "migrate": "Lint, rehearse on a copy, back up, migrate, prove.",
+    "adopt": "Put a database that create_all made under Alembic, without changing a row.",
 }
 
 
