@@ -17,6 +17,8 @@ import pytest
 
 from lab.arena import free_port
 from lab.engine import Engine, why_none
+from lab.postgres import Cluster
+from lab.postgres import why_none as why_no_postgres
 from lab.waiting import wait_for
 
 APP = """\
@@ -180,6 +182,20 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         assert not os.environ.get("CI"), why
         pytest.skip(why)
     started = Engine(tmp_path_factory.mktemp("engine"))
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    why = why_no_postgres()
+    if why is not None:
+        assert not os.environ.get("CI"), why
+        pytest.skip(why)
+    started = Cluster()
     try:
         started.start()
         yield started

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from unstale.layer import Layer, Risk
 
@@ -60,8 +60,11 @@ class Action(ABC):
         return None
 
     @abstractmethod
-    def apply(self, host: Host, keep: Keep) -> str | None:
-        """Do it; return what a person should know besides, if anything. Raises Failed or Halted with what is left."""
+    def apply(self, host: Host, keep: Keep) -> dict[str, Any] | str | None:
+        """Do it; return what a person should know besides, or what the journal keeps of it, as JSON values.
+
+        Raises Failed or Halted with what is left.
+        """
 
     def recover(self, facts: Facts, keep: Keep) -> str | None:
         """Decide what a killed `apply` left, and return what became of it; None leaves it to the inverse.

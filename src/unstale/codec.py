@@ -62,6 +62,10 @@ def _decode_union(kinds: tuple[Any, ...], value: Any) -> Any:
     kinds = tuple(kind for kind in kinds if kind is not type(None))
     if len(kinds) == 1:
         return decode(kinds[0], value)
+    if isinstance(value, dict):  # of several records the one that has these fields
+        kinds = tuple(kind for kind in kinds if dataclasses.is_dataclass(kind))
+        named = (kind for kind in kinds if {f.name for f in dataclasses.fields(kind)} == set(value))
+        return decode(next(named), value)
     return next(
         (value for kind in kinds if isinstance(kind, type) and isinstance(value, kind)), value
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat as stat_bits
 import subprocess
@@ -33,6 +34,11 @@ def run(
     return Ran(argv, done.returncode, out, err)  # not text=True, which would turn CRLF into LF
 
 
+def environment(more: tuple[tuple[str, str], ...], *, clean: bool) -> dict[str, str]:
+    """Return our own environment with more in it, or these variables alone."""
+    return dict(more) if clean else {**os.environ, **dict(more)}
+
+
 def read(path: str, limit: int | None) -> bytes:
     """Read a regular file. Looked at before it is opened: to open a FIFO waits for, or wakes, a writer."""
     seen = os.stat(path)
@@ -45,6 +51,12 @@ def read(path: str, limit: int | None) -> bytes:
             return file.read() if limit is None else file.read(limit)
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from None  # read(2) names no file
+
+
+def sha256(path: str) -> str:
+    """Return the SHA-256 of a file's bytes, about a second a GiB."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _without_waiting(path: str, flags: int) -> int:

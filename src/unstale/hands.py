@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 from unstale.errors import Failed
@@ -63,6 +64,15 @@ def rename(source: str, target: str) -> None:
         from unstale import crossing  # noqa: PLC0415 - loaded when two filesystems meet
 
         crossing.across(source, target)
+
+
+def discard(path: str) -> None:
+    """Delete a file, or an empty directory; nothing where nothing is."""
+    with suppress(FileNotFoundError):
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.rmdir(path)
+        else:
+            os.unlink(path)
 
 
 def clone(source: str, target: str) -> None:

@@ -1,87 +1,16 @@
-"""The only door to the machine, and what comes through it. Looking raises OSError; changing does too."""
+"""The only door to the machine. Looking raises OSError; changing does too."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
+from unstale.answers import NONE, Answer, Columns, Digest, Entry, Ident, Ran, Rows, Stat, Visit
 from unstale.evidence import Evidence
 
 __all__ = ["NONE", "Answer", "Entry", "Evidence", "Host", "Ident", "Ran", "Stat", "Visit"]
-
-
-@dataclass(frozen=True, slots=True)
-class Stat:
-    """What stat(2) says; times in nanoseconds since the epoch, sizes in bytes. `kind` is file, dir, link or other."""
-
-    kind: str
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-    device: int
-    mode: int
-    uid: int
-    links: int
-
-
-class Entry(NamedTuple):
-    """One path of a walk, relative to its top; again as `closed` where it may not be read. A tuple: trees are large."""
-
-    path: str
-    kind: str
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """A command that ended. Output is text; undecodable bytes are kept by PEP 383."""
-
-    argv: tuple[str, ...]
-    code: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer; header names are lower case, redirects are not followed."""
-
-    url: str
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-
-    def header(self, name: str) -> str | None:
-        """Return the first header of that lower-case name."""
-        return next((value for key, value in self.headers if key == name), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Ident:
-    """A process that cannot be mistaken: pid and start in clock ticks since boot (proc(5), field 22)."""
-
-    pid: int
-    ticks: int
-
-
-NONE: Mapping[int, int] = MappingProxyType({})
-
-
-class Visit(Protocol):
-    """A connection that stays open while we look who accepted it."""
-
-    port: int
-    """The number of our end."""
-
-    def ask(self, path: str, timeout: float) -> int:
-        """Send GET and return the status. Raises OSError when no answer comes in that many seconds."""
 
 
 class Host(Protocol):
@@ -146,7 +75,7 @@ class Host(Protocol):
 
     def query_copy(
         self, path: str, statements: tuple[str, ...], *, limit: int, idle: bool = False
-    ) -> tuple[tuple[tuple[Any, ...], ...] | None, ...]:
+    ) -> tuple[Rows | None, ...]:
         """Return each statement's rows from a private copy of a SQLite file; `idle` as in sqlite_copy.query."""
 
     def act(
@@ -155,9 +84,11 @@ class Host(Protocol):
         *,
         cwd: str | None = None,
         env: tuple[tuple[str, str], ...] = (),
+        clean: bool = False,
+        stdin: str = "",
         timeout: float = 600.0,
     ) -> Ran:
-        """Run a command that changes things. Raises Failed when it cannot be run or takes too long."""
+        """Run a command that changes things; `clean` as in `run`. Raises Failed: it cannot be run, takes too long."""
 
     def makedirs(self, path: str, mode: int = 0o700) -> None:
         """Make the directory and its parents."""
@@ -177,11 +108,26 @@ class Host(Protocol):
     def held_open(self, paths: tuple[str, ...]) -> AbstractContextManager[tuple[str, ...]]:
         """Keep the files alive, deleted or not, and return the names under which they can be read."""
 
-    def backup_database(self, source: str, target: str) -> None:
-        """Bring the SQLite database `target` to the content of `source`, verified. Raises Failed."""
+    def backup_database(self, source: str, target: str) -> dict[str, int]:
+        """Bring the SQLite file `target` to the content of `source`, verified; return rows by table. Raises Failed."""
 
-    def digest_database(self, path: str) -> dict[str, tuple[int, str]]:
-        """Return each table's rows and a digest of them and of its definition."""
+    def replace_database(self, path: str, staged: str, keep: str) -> None:
+        """Rename the file `staged` to `path`; what was there goes to the directory `keep`. Raises Failed."""
+
+    def query_database(self, path: str, statements: tuple[str, ...]) -> tuple[Rows | None, ...]:
+        """Return each statement's rows, None without its table, as any reader of the file. Raises Failed."""
+
+    def digest_database(self, path: str, columns: Columns | None = None) -> Digest:
+        """Return each table's rows and a digest of them and of its definition; of these columns alone where named."""
+
+    def change_database(self, path: str, statements: tuple[str, ...], unchanged: Columns) -> None:
+        """Run statements on a SQLite file in one transaction, left out where these columns' rows would differ."""
+
+    def hash(self, path: str) -> str:
+        """Return the SHA-256 of a file's bytes."""
+
+    def discard(self, path: str) -> None:
+        """Delete a scratch file of ours, or an empty directory. Not there: nothing to do."""
 
     def differing_rows(self, path: str, kept: str, tables: tuple[str, ...]) -> dict[str, int]:
         """Return how many rows of each table a SQLite file and a kept one of it do not share."""

@@ -10,18 +10,21 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from unstale import eyes, hands, launcher, removal, sqlite_copy, sqlite_hands
+from unstale import (
+    eyes,
+    hands,
+    launcher,
+    removal,
+    sqlite_hands,
+)
+from unstale.answers import NONE, Answer, Entry, Ident, Ran, Stat, Visit
 from unstale.errors import Failed, Unavailable
-from unstale.host import NONE, Answer, Entry, Ident, Ran, Stat, Visit
+from unstale.sqlite_door import SqliteDoor
 
 
-class LocalHost:
+class LocalHost(SqliteDoor):
     """The machine that we run on. Only `changing=True` may change it."""
-
-    def __init__(self, *, changing: bool = False) -> None:
-        self.changing = changing
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -69,9 +72,8 @@ class LocalHost:
         stdin: str = "",
         timeout: float = 5.0,
     ) -> Ran:
-        full = dict(env) if clean else {**os.environ, **dict(env)}
         try:
-            return eyes.run(argv, cwd, full, stdin, timeout)
+            return eyes.run(argv, cwd, eyes.environment(env, clean=clean), stdin, timeout)
         except subprocess.TimeoutExpired:
             raise Unavailable(
                 what=f"{Path(argv[0]).name} did not answer",
@@ -99,22 +101,19 @@ class LocalHost:
 
         return web.ask(url, headers, method, socket_path, limit=limit, timeout=timeout)
 
-    def query_copy(
-        self, path: str, statements: tuple[str, ...], *, limit: int, idle: bool = False
-    ) -> tuple[tuple[tuple[Any, ...], ...] | None, ...]:
-        return sqlite_copy.query(path, statements, limit=limit, idle=idle)
-
     def act(
         self,
         argv: tuple[str, ...],
         *,
         cwd: str | None = None,
         env: tuple[tuple[str, str], ...] = (),
+        clean: bool = False,
+        stdin: str = "",
         timeout: float = 600.0,
     ) -> Ran:
         self._require_changing(f"run {argv[0]}")
         try:
-            return eyes.run(argv, cwd, {**os.environ, **dict(env)}, "", timeout)
+            return eyes.run(argv, cwd, eyes.environment(env, clean=clean), stdin, timeout)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Failed(
                 what=f"{Path(argv[0]).name} did not finish",
@@ -143,29 +142,6 @@ class LocalHost:
         self._require_changing(f"copy {source}")
         hands.private(Path(target).parent)
         sqlite_hands.copy(source, target, like)
-
-    def held_open(self, paths: tuple[str, ...]) -> AbstractContextManager[tuple[str, ...]]:
-        return sqlite_hands.held_open(paths)
-
-    def backup_database(self, source: str, target: str) -> None:
-        self._require_changing(f"write {target}")
-        hands.private(Path(target).parent)
-        sqlite_hands.backup(source, target)
-
-    def digest_database(self, path: str) -> dict[str, tuple[int, str]]:
-        self._require_changing(f"open {path}")
-        return sqlite_hands.digest(path)
-
-    def differing_rows(self, path: str, kept: str, tables: tuple[str, ...]) -> dict[str, int]:
-        from unstale import sqlite_proof  # noqa: PLC0415 - loaded when a backup is judged
-
-        self._require_changing(f"open {path}")
-        return sqlite_proof.differing(path, kept, tables)
-
-    def database_flaw(self, path: str) -> str | None:
-        from unstale import sqlite_proof  # noqa: PLC0415 - loaded when a backup is judged
-
-        return sqlite_proof.flaw(path)
 
     def usage(self, path: str) -> int:
         return removal.usage(path)
@@ -209,8 +185,3 @@ class LocalHost:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
-
-    def _require_changing(self, what: str) -> None:
-        if not self.changing:
-            msg = f"a looking host was asked to {what}"
-            raise TypeError(msg)

@@ -119,7 +119,7 @@ def _do(run: Run, number: int, step: Step, facts: Facts) -> Outcome:
         return Outcome(number, step, "refused", f"the pre-flight could not look: {error}")
     run.journal.append(now(), run.id, "intent", intent(number, step, inverse))
     try:
-        note = action.apply(facts.host, run.keep(number)) or ""
+        said = action.apply(facts.host, run.keep(number))
     except (UnstaleError, OSError) as error:
         return _unwound(run, Outcome(number, step, "failed", str(error)), inverse, facts)
     left = _uncured(step, facts)
@@ -127,7 +127,10 @@ def _do(run: Run, number: int, step: Step, facts: Facts) -> Outcome:
         return _unwound(
             run, Outcome(number, step, "failed", f"it did not cure {left}"), inverse, facts
         )
+    note = said if isinstance(said, str) else ""
     words = {"step": number, **({"why": mask(note)} if note else {})}
+    if isinstance(said, dict):
+        words["outcome"] = said
     run.journal.append(now(), run.id, "done", words)
     return Outcome(number, step, "done", note, undoable=inverse is not None)
 

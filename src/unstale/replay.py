@@ -14,7 +14,7 @@ from unstale.host import Host
 
 LOOKS = (
     *("now", "uptime", "ticks_per_second", "read", "stat", "names", "readlink", "real", "walk"),
-    *("which", "environ", "run", "get", "query_copy", "alive", "sleep"),
+    *("which", "environ", "run", "get", "query_copy", "hash", "alive", "sleep"),
 )
 
 Look = Callable[..., Any]

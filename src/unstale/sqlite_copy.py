@@ -66,10 +66,11 @@ def _ask(uri: str, statements: tuple[str, ...]) -> tuple[Rows | None, ...]:
     with closing(sqlite3.connect(uri, uri=True)) as connection:
         connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         connection.set_progress_handler(lambda: time.monotonic() > until, 10_000)
-        return tuple(_rows(connection, statement) for statement in statements)
+        return tuple(rows_of(connection, statement) for statement in statements)
 
 
-def _rows(connection: sqlite3.Connection, statement: str) -> Rows | None:
+def rows_of(connection: sqlite3.Connection, statement: str) -> Rows | None:
+    """Return the rows of a statement, None where its table is not there."""
     try:
         return tuple(connection.execute(statement).fetchall())
     except sqlite3.OperationalError as error:

@@ -1,8 +1,7 @@
-"""How SQLite files are changed: saved, backed up, compared and restored."""
+"""How SQLite files are read, saved, backed up and compared by those who may open them."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sqlite3
@@ -11,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unstale.errors import Failed
+from unstale.sqlite_copy import Rows, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _WAIT = 10.0  # seconds for other writers to finish
-_TABLES = (
+TABLES = (
     "SELECT name, sql FROM sqlite_master WHERE type = 'table' "
     "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY name"
 )
@@ -52,21 +52,26 @@ def held_open(paths: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
             os.close(each)
 
 
-def backup(source: str, target: str) -> None:
+def backup(source: str, target: str) -> dict[str, int]:
     """Copy by SQLite's online backup in one transaction (https://sqlite.org/backup.html), then
-    verify.
+    verify; return rows by table.
 
-    The target may be live: its users wait for the lock and then see the new content.
+    The target may be live: its users wait for the lock and then see the new content. A new one is
+    written without a journal and synced once at the end; a half one is no backup to anybody.
     """
     Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT, 0o600))  # SQLite's own would be 0644
-        with _opened(source) as read, _opened(target) as write:
+        with reading(source) as read, opened(target) as write:
+            if not Path(target).stat().st_size:
+                write.execute("PRAGMA journal_mode = OFF").fetchone()
+                write.execute("PRAGMA synchronous = OFF")
             read.execute("BEGIN")  # one snapshot for the count and the copy
             want = _counts(read)
             read.backup(write)
             (verdict,) = write.execute("PRAGMA quick_check(1)").fetchone()
             have = _counts(write)
+        _sync(target)
     except sqlite3.Error as error:
         raise Failed(
             what=f"cannot copy {source} to {target}",
@@ -81,36 +86,82 @@ def backup(source: str, target: str) -> None:
             why=f"rows by table {want} became {have}",
             next="Stop what writes to it and try again.",
         )
+    return have
 
 
-def digest(path: str) -> dict[str, tuple[int, str]]:
-    """Return rows and SHA-256 of each table, from one read transaction."""
-    found = {}
-    with _opened(path) as connection:
-        connection.execute("BEGIN")
-        for name, sql in connection.execute(_TABLES).fetchall():
-            rows, sum_ = 0, hashlib.sha256(sql.encode())
-            for row in connection.execute(f"SELECT * FROM {_quoted(name)}"):  # noqa: S608 - quoted
-                rows += 1
-                sum_.update(repr(row).encode("utf-8", "surrogatepass"))
-            found[name] = (rows, sum_.hexdigest()[:32])
-    return found
+def query(path: str, statements: tuple[str, ...]) -> tuple[Rows | None, ...]:
+    """Return each statement's rows from one read transaction, None without its table. Raises Failed."""
+    try:
+        with reading(path) as connection:
+            connection.execute("BEGIN")
+            return tuple(rows_of(connection, each) for each in statements)
+    except sqlite3.Error as error:
+        raise unread(path, error) from None
+
+
+def unread(path: str, error: sqlite3.Error) -> Failed:
+    """Return what to say where SQLite cannot read."""
+    return Failed(
+        what=f"cannot read {path}", why=str(error), next=f"sqlite3 {path} 'PRAGMA integrity_check'"
+    )
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(path, timeout=_WAIT, isolation_level=None)) as connection:
+def reading(path: str) -> Iterator[sqlite3.Connection]:
+    """Open for reading, and leave everything as it was.
+
+    Beside a WAL the end of a reader that may not write neither checkpoints nor removes it; without one
+    only a writer's end removes the empty WAL that opening makes. A hot journal, or a WAL whose index
+    cannot be made, needs a writer too (https://sqlite.org/rescode.html#readonly).
+    """
+    where = Path(path).absolute().as_uri()
+    mode = "ro" if Path(f"{path}-wal").exists() else "rw"
+    with opened(f"{where}?mode={mode}") as connection:
+        if mode == "rw" or _readable(connection):
+            yield connection
+            return
+    with opened(f"{where}?mode=rw") as connection:
+        yield connection
+
+
+def _readable(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+            return False
+        raise
+    return True
+
+
+@contextmanager
+def opened(path: str) -> Iterator[sqlite3.Connection]:
+    """Open for reading and writing; its transactions are begun and ended by hand."""
+    connection = sqlite3.connect(
+        path, timeout=_WAIT, isolation_level=None, uri=path.startswith("file:")
+    )
+    with closing(connection):
         connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         yield connection
 
 
+def _sync(path: str) -> None:
+    for each in (path, Path(path).parent):
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def _counts(connection: sqlite3.Connection) -> dict[str, int]:
-    names = [name for name, _ in connection.execute(_TABLES).fetchall()]
+    names = [name for name, _ in connection.execute(TABLES).fetchall()]
     return {
-        name: connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0]  # noqa: S608 - quoted
+        name: connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()[0]  # noqa: S608 - quoted
         for name in names
     }
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return the name as SQL."""
     return '"' + name.replace('"', '""') + '"'

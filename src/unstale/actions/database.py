@@ -1,22 +1,30 @@
-"""Migrates a database after a verified backup."""
+"""Migrates a database: a verified backup, a rehearsal on a copy, the live run, and proof that both did the same."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from unstale import codec
 from unstale.action import Action, Keep
 from unstale.actions.restore_database import RestoreDatabase
-from unstale.errors import Failed
-from unstale.facts.env_files import secrets
-from unstale.facts.environ import environ_of
+from unstale.actions.restore_server import RestoreServer
+from unstale.actions.scratch import scratch_place
+from unstale.errors import Failed, UnstaleError
 from unstale.facts.sqlite import DatabaseFile, Databases
 from unstale.facts.sqlite_content import DatabaseContents
 from unstale.facts.sqlite_locks import DatabaseLocks
 from unstale.layer import Layer, Risk
-from unstale.redact import hide
+from unstale.migration.case import Rehearsed
+from unstale.migration.patience import patience
+from unstale.migration.rehearsal import Migrated, migrate, rehearse, require_fit
+from unstale.migration.upgrade import Order
+from unstale.store import Schema
+from unstale.stores.find import AnyStore
+from unstale.stores.note import note_of
+from unstale.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from unstale.fact import Facts
@@ -26,91 +34,167 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunMigrations(Action):
-    """Back the database up, then `alembic upgrade head` as the running process would run it.
+    """Back the database up, rehearse, then `alembic upgrade` as the running process would run it.
 
-    `pid` is a process whose environment is used, or None for ours; it is never shown or journaled.
+    `pid` is a process whose environment is used, or None for ours; it is never shown or journaled. `heads` are the
+    revisions to reach, `target` alembic's word for them. `budget` is how long in seconds the app waits for a lock, None
+    where nobody uses the database. `scripts` are the pending ones; `rehearsed` spares a second rehearsal.
     """
 
     risk: ClassVar[Risk] = Risk.DISRUPTIVE
     layer: ClassVar[Layer] = Layer.SCHEMA
     undoable: ClassVar[bool] = True
 
-    path: str
+    store: AnyStore
     config: str
     python: str
     pid: int | None
     heads: tuple[str, ...]
+    target: str = "head"
+    budget: float | None = None
+    scripts: tuple[str, ...] = field(default=(), compare=False)
+    rehearsed: Rehearsed | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def order(self) -> Order:
+        """Return what is to be run, live or on a copy."""
+        return Order(self.store, self.config, self.python, self.pid, self.target)
 
     def title(self) -> str:
-        return f"back up {self.path} and migrate it to {', '.join(self.heads)}"
+        return f"back up {self.store.label} and migrate it to {', '.join(self.heads)}"
 
     def preview(self) -> tuple[str, ...]:
-        place = Path(self.config)
-        alembic = f"{self.python} -m alembic -c {place.name} upgrade {self._target()}"
+        place, label = Path(self.config), self.store.label
+        alembic = f"{self.python} -m alembic -c {place.name} upgrade {self.target}"
         return (
-            f"sqlite3 {self.path} \".backup '{self.path}.backup'\"",
+            f"sqlite3 {label} \".backup '{label}.backup'\""
+            if isinstance(self.store, SqliteStore)
+            else f"pg_dump -Fc -f {self.store.name}.dump {self.store.name}",
             f"cd {place.parent} && {alembic}",
         )
 
     def settled(self, facts: Facts) -> bool:
-        content = facts.get(DatabaseContents).of(self.path)
+        if not isinstance(self.store, SqliteStore):
+            return self.store.revisions(facts.host) == tuple(sorted(self.heads))
+        content = facts.get(DatabaseContents).of(self.store.path)
         return content is not None and content.revisions == tuple(sorted(self.heads))
 
     def blocked(self, facts: Facts) -> str | None:
-        if facts.get(Databases).lost(self.path) is not None:
-            return f"a deleted {self.path} is still open: unstale fix DBF002"
-        held = facts.get(DatabaseLocks).of(self.path)
+        if not isinstance(self.store, SqliteStore):
+            return None
+        if facts.get(Databases).lost(self.store.path) is not None:
+            return f"a deleted {self.store.path} is still open: unstale fix DBF002"
+        held = facts.get(DatabaseLocks).of(self.store.path)
         return f"process {held[0].pid} locks it: unstale fix DBF001" if held else None
 
     def inverse(self, facts: Facts, keep: Keep) -> Action:
-        seen = facts.host.stat(self.path)
+        after = f"{keep.state}/after.json"
+        if not isinstance(self.store, SqliteStore):
+            return RestoreServer(self.store.label, self.store, f"{keep.state}/before.dump", after)
+        seen = facts.host.stat(self.store.path)
         before = f"{keep.state}/before.db" if seen and seen.size else None
-        return RestoreDatabase(
-            self.path, before, f"{keep.state}/after.json", existed=seen is not None
-        )
+        return RestoreDatabase(self.store.path, before, after, existed=seen is not None)
 
-    def apply(self, host: Host, keep: Keep) -> None:
+    def apply(self, host: Host, keep: Keep) -> dict[str, Any]:
         host.makedirs(str(keep.state))
-        seen = host.stat(self.path)
-        if seen is not None and seen.size:
-            host.backup_database(self.path, f"{keep.state}/before.db")
-        host.write(
-            f"{keep.state}/after.json", b"not noted"
-        )  # from here on the step may have changed the file
-        place = Path(self.config)
-        environment = environ_of(host, self.pid) if self.pid else {}
+        began, source = host.now(), self.store.revisions(host)
+        rows = self._back_up(host, keep)
+        rehearsed = self.rehearsed or rehearse(
+            host, self.order, scratch_place(host, self.store, keep)
+        )
+        require_fit(rehearsed, self.budget)
+        _write(host, f"{keep.state}/expected.json", self._expected(rehearsed, source))
+        ran = self._run(host, keep, rehearsed, rows)
+        return {
+            "from": list(source),
+            "to": list(rehearsed.revisions),
+            "seconds": round((host.now() - began).total_seconds(), 3),
+            "predicted_s": round(rehearsed.locked, 3),
+            "locked_s": round(ran.record.locked, 3),
+            "meanwhile": ran.meanwhile,
+            "scripts": {path: host.hash(path) for path in self.scripts},
+        }
+
+    def _back_up(self, host: Host, keep: Keep) -> dict[str, int]:
+        """Write the backup; return its rows by table."""
+        if isinstance(self.store, SqliteStore) and not self.store.size(host):
+            return {}
+        target = f"{keep.state}/before.{'db' if isinstance(self.store, SqliteStore) else 'dump'}"
+        self.store.backup(host, target)
+        note = note_of(host, target)
+        return note.rows if note else {}
+
+    def _run(self, host: Host, keep: Keep, rehearsed: Rehearsed, rows: dict[str, int]) -> Migrated:
+        """Run it live between two notes of what the database holds: what undo may take back is what was noted last."""
+        record, noted = f"{keep.state}/record.jsonl", f"{keep.state}/after.json"
+        host.write(noted, b"not noted")  # from here on the step may have changed the database
         try:
-            done = host.act(
-                (self.python, "-m", "alembic", "-c", place.name, "upgrade", self._target()),
-                cwd=str(place.parent),
-                env=tuple(environment.items()),
+            ran = migrate(
+                host, self.order, rehearsed, record, rows=rows, shared=self.budget is not None
             )
-        finally:
-            _note(host, self.path, f"{keep.state}/after.json")
-        if done.code != 0:
-            said = done.err.strip() or done.out.strip() or f"exit {done.code}"
-            values = secrets(host, environment.values(), f"{place.parent}/.env")
+        except UnstaleError as error:
+            settle(host, keep)
             raise Failed(
-                what="alembic upgrade failed",
-                why=hide(said.splitlines()[-1], values),
-                next=f"The backup is in {keep.state}.",
-            )
+                what=error.what, why=error.why, next=f"{error.next} The backup is in {keep.state}."
+            ) from None
+        _note(host, self.store, noted)
+        return ran
 
-    def _target(self) -> str:
-        return "head" if len(self.heads) == 1 else "heads"
-
-
-def _note(host: Host, path: str, target: str) -> None:
-    """Write what the database holds now; an empty one where it is missing or unreadable."""
-    seen = host.stat(path)
-    digest = host.digest_database(path) if seen is not None and seen.size else {}
-    host.write(target, json.dumps(digest).encode())
+    def _expected(self, rehearsed: Rehearsed, source: tuple[str, ...]) -> dict[str, Any]:
+        return {
+            "store": codec.encode(self.store),
+            "before": _shape(source, rehearsed.live),
+            "after": _shape(rehearsed.revisions, rehearsed.expected),
+        }
 
 
-def migration(file: DatabaseFile, history: History) -> RunMigrations | None:
+def settle(host: Host, keep: Keep) -> str:
+    """Decide what a run that ended half-way left, and note it for undo; `keep` is its step's.
+
+    Return "before", "after", or "between" where a script commits by itself. A run that never came to the live
+    database is "before" too.
+    """
+    if host.stat(f"{keep.state}/expected.json") is None:
+        return "before"
+    expected = json.loads(host.read(f"{keep.state}/expected.json"))
+    store: AnyStore = codec.decode(AnyStore, expected["store"])
+    now = json.loads(json.dumps(_shape(store.revisions(host), store.schema(host))))
+    found = next((word for word in ("before", "after") if expected[word] == now), "between")
+    if found == "before":
+        host.discard(f"{keep.state}/after.json")  # nothing is to be taken back
+    else:
+        _note(host, store, f"{keep.state}/after.json")
+    return found
+
+
+def _shape(revisions: tuple[str, ...], schema: Schema) -> dict[str, Any]:
+    return {"revisions": revisions, "schema": schema}
+
+
+def _write(host: Host, path: str, value: object) -> None:
+    host.write(path, json.dumps(value).encode())
+
+
+def _note(host: Host, store: AnyStore, target: str) -> None:
+    """Write what the database holds now; an empty one where it is missing."""
+    _write(host, target, store.digest(host))
+
+
+def migration(
+    file: DatabaseFile, history: History, scripts: tuple[str, ...] = ()
+) -> RunMigrations | None:
     """Return the migration of this very file; None where alembic would open another or has no
     interpreter.
     """
     if history.python is None or not file.reached_from(str(Path(history.config).parent)):
         return None
-    return RunMigrations(file.path, history.config, history.python, history.pid, history.heads)
+    return RunMigrations(
+        store=SqliteStore(file.path),
+        config=history.config,
+        python=history.python,
+        pid=history.pid,
+        heads=history.heads,
+        target="head" if len(history.heads) == 1 else "heads",
+        budget=patience(file)[0],
+        scripts=scripts,
+    )

@@ -12,8 +12,9 @@ from typing import ClassVar
 
 from unstale import codec
 from unstale.action import Action, Keep
-from unstale.actions.lifecycle import Start, argv_of, end, family, launch, startable
+from unstale.actions.lifecycle import Start, end, family, launch, startable
 from unstale.actions.owner import owner_does
+from unstale.actions.presence import runs
 from unstale.actions.process import unsaved, why_not_restart
 from unstale.actions.takeover import doors_of, hand_over, hindrance, prove, successors
 from unstale.errors import Failed
@@ -81,7 +82,7 @@ class Restart(Action):
             if extra:
                 end(host, extra)
             what = "the old process was never stopped"
-        elif _running(facts, start, members):
+        elif runs(facts, start, members):
             what = "its successor runs"
         else:
             if members:
@@ -164,19 +165,3 @@ def _remembered(host: Host, keep: Keep) -> Start | None:
     with suppress(FileNotFoundError, ValueError):
         return codec.decode(Start, json.loads(host.read(_memory(keep))))  # type: ignore[no-any-return]  # the codec's own type
     return None
-
-
-def _running(facts: Facts, start: Start, old: tuple[Ident, ...]) -> bool:
-    """Return whether a successor serves the ports, or, of a job, runs the same command in the same place."""
-    mine = {each.pid for each in old}
-    processes = facts.maybe(AppProcesses)
-    for each in processes.processes if processes else ():
-        if each.pid in mine:
-            continue
-        if start.ports and set(start.ports) <= set(each.ports):
-            return True
-        if not start.ports and each.cwd == start.cwd:
-            with suppress(OSError):
-                if argv_of(facts.host, each.pid) == start.argv:
-                    return True
-    return False

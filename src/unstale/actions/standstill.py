@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 
 from unstale import codec
 from unstale.action import Action, Keep
-from unstale.actions.lifecycle import Start, argv_of, end, family, launch, startable
+from unstale.actions.lifecycle import Start, end, family, launch, startable
 from unstale.actions.owner import act, owned
+from unstale.actions.presence import runs
 from unstale.actions.process import unsaved, why_not_restart
 from unstale.detect import find_project
 from unstale.fact import Facts
@@ -106,7 +107,7 @@ class Run(Action):
                 start = codec.decode(Start, kept["start"])
                 if kept["terminal"] and not self.detach:
                     left.append(f"cd {start.cwd} && {kept['words']}")
-                elif not _runs(facts, start):
+                elif not runs(facts, start):
                     launch(host, start)
             host.write(path, b"")  # it held the environment
         return f"yours to start: {'; '.join(left)}" if left else None
@@ -209,19 +210,3 @@ def _kept(host: Host, place: str) -> list[tuple[str, dict[str, Any]]]:
             raw = host.read(f"{place}/{name}") if name.endswith(".json") else b""
             found += [(f"{place}/{name}", json.loads(raw))] if raw else []
     return found
-
-
-def _runs(facts: Facts, start: Start) -> bool:
-    """Return whether it runs already: its ports are served, or its command runs in its place."""
-    processes = facts.maybe(AppProcesses)
-    for each in processes.processes if processes else ():
-        if start.ports and set(start.ports) <= set(each.ports):
-            return True
-        with suppress(OSError):
-            if (
-                not start.ports
-                and argv_of(facts.host, each.pid) == start.argv
-                and each.cwd == start.cwd
-            ):
-                return True
-    return False

@@ -88,6 +88,12 @@ def _words(line: Line) -> str:
     keys = ("command", "by", "step", "title", "why", "verdict")
     words = [str(line.data[key]) for key in keys if key in line.data]
     words += line.data.get("pruned", ())
+    if "took_s" in line.data:
+        before, after = (" ".join(line.data[key]) or "no revision" for key in ("from", "to"))
+        moved = before if before == after else f"{before} → {after}"
+        words.append(
+            f"{line.data['database']} at {moved} in {line.data['took_s']} s: {line.data['file']}"
+        )
     return f"{line.at:%Y-%m-%d %H:%M:%S}  {line.run}  {line.event:<8} {printable(' '.join(words))}"
 
 

@@ -1,4 +1,4 @@
-"""SQLite URLs in SQLAlchemy's form to files;
+"""URLs in SQLAlchemy's form, SQLite's to files;
 https://docs.sqlalchemy.org/en/20/core/engines.html#sqlite.
 """
 
@@ -29,6 +29,13 @@ def relative(url: str) -> bool:
 def foreign(url: str) -> bool:
     """Return whether the URL is of another kind of database: "postgresql://…"."""
     return "://" in url and not url.startswith("sqlite")
+
+
+def postgres(url: str) -> bool:
+    """Return whether the URL names a PostgreSQL database, through any driver."""
+    return re.match(r"postgres(?:ql)?(?:\+\w+)?://", url) is not None and not _UNRESOLVED.search(
+        url
+    )
 
 
 def _named(url: str) -> str | None:

@@ -19,11 +19,18 @@ _SECONDS = 20
 
 
 def imported(
-    facts: Facts, backend: Backend, running: Runtime, *, app: str, want: str
+    facts: Facts,
+    backend: Backend,
+    running: Runtime,
+    *,
+    app: str,
+    want: str,
+    more: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Import `app` where and with what the back end runs; return the guard's answer, values of secrets hidden.
 
-    `want` is "models" or "entry". Costs what a start of the app costs. Raises Unavailable.
+    `want` is "models", "entry" or "baseline", which needs `more`. Costs what a start of the app costs.
+    Raises Unavailable.
     """
     django = backend.kind == "django"
     environ = environ_of(facts.host, running.pid) if running.pid else {}
@@ -34,6 +41,7 @@ def imported(
         "want": [want],
         "allow_import_without_barrier": facts.options.allow_import,
         "seconds": _SECONDS,
+        **(more or {}),
     }
     done = facts.host.run(
         (running.python, "-B", "-E", "-S", str(_GUARD)),

@@ -5,7 +5,7 @@ with the environment, of the real server. -E and -S keep PYTHONPATH, .pth files 
 the barrier; they are applied behind it. Standard input holds one JSON object, all but the first two optional:
 
     {"sys_path": ["/srv/app/backend"], "imports": ["app.main:app"], "django_settings": "site.settings",
-     "want": ["models", "settings", "entry"], "salt": "…", "allow_import_without_barrier": false, "seconds": 20}
+     "want": ["models", "settings", "entry", "baseline"], "dialect": "sqlite", "revision": "a1b2", "salt": "…", "allow_import_without_barrier": false, "seconds": 20}
 
 The last line of standard output is the answer; what imported code prints is dropped:
 
@@ -15,6 +15,7 @@ The last line of standard output is the answer; what imported code prints is dro
      "tables": [{"name", "schema", "module", "columns": [{"name", "type", "nullable", "primary_key",
                  "has_server_default", "enum": [names as stored] or null}]}],
      "settings": {"app.config.Settings": {"fields": {name: sha256 of salt and value}, "invalid": [names]}},
+     "baseline": what baseline.py says,
      "loaded": [absolute paths of the project's files that were imported], "took_s": 0.4}
 
 Not even one line comes back when the code ends the interpreter from C, or holds it 3 s beyond its time.
@@ -103,6 +104,10 @@ def _look(asked: dict[str, Any], answer: dict[str, Any], finish: Callable[[], No
     declared = _beside("declarations")
     if "models" in want:
         _attempt("tables", lambda: answer.update(tables=_own(declared["tables"]())), answer)
+    if "baseline" in want:
+        write = _beside("baseline")["baseline"]
+        said = (str(asked["dialect"]), str(asked["revision"]))
+        _attempt("baseline", lambda: answer.update(baseline=write(*said)), answer)
     if "settings" in want:
         salt = str(asked.get("salt", ""))
         _attempt("settings", lambda: answer.update(settings=declared["settings"](salt)), answer)
@@ -215,7 +220,7 @@ def _attempt(name: str, load: Callable[[], object], answer: dict[str, Any]) -> N
     module = name.partition(":")[0]
     try:
         load()
-        if name not in ("site", "tables", "settings"):
+        if name not in ("site", "tables", "settings", "baseline"):
             answer["imported"].append(module)
     except BaseException as error:  # the project's code may raise anything, SystemExit included
         _FAILURES.append(error)

@@ -44,9 +44,11 @@ def database_is_behind_the_migrations(
     A database at any head, one without alembic's table, one without tables (DBF016).
 
     Fix, risk and undo
-    A verified backup, then `alembic upgrade` with the server's interpreter and environment. Undo
-    brings the backup back into the live file, and refuses when rows were written since. Until it
-    is applied nothing is restarted: code that needs the new columns stays out.
+    A verified backup, a rehearsal on a copy, then `alembic upgrade` with the server's interpreter
+    and environment, and proof that it did what the rehearsal did. It fails, and changes nothing,
+    where the locks would outlast what the app waits. Undo brings the backup back into the live
+    file, and refuses when rows were written since. Until it is applied nothing is restarted: code
+    that needs the new columns stays out.
     """
     twins = accidental(databases, contents)
     for history in histories.histories:
@@ -89,7 +91,9 @@ def _judged(
         f"not applied: {names}",
         want=contents.shows(" ".join(history.heads), f"alembic -c {history.config} heads"),
         have=have,
-        fix=None if twin else migration(file, history) or hand,
+        fix=None
+        if twin
+        else migration(file, history, tuple(each.path for each in pending)) or hand,
         paths=(file.path, *(each.path for each in pending)),
         explains=frozenset({file.tag}),
         touches=frozenset({file.tag}),

@@ -10,7 +10,7 @@ COMMANDS = {
     "status": "What each database is, its revision, its backups, and who holds it.",
     "backup": "Make a verified online backup.",
     "restore": "Bring a backup back; the replaced database is kept.",
-    "migrate": "Lint, back up, rehearse on a copy, migrate, prove.",
+    "migrate": "Lint, rehearse on a copy, back up, migrate, prove.",
     "adopt": "Put a database that create_all made under Alembic, without changing a row.",
 }
 
@@ -35,4 +35,4 @@ class _Databases(click.Group):
 
 @click.group(cls=_Databases)
 def command() -> None:
-    """Look after the project's databases: status, backup, restore, migrate, adopt."""
+    """Look after the project's databases."""

@@ -1,0 +1,26 @@
+"""Whether what a process was started to do is being done."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from unstale.actions.lifecycle import Start, argv_of
+from unstale.fact import Facts
+from unstale.facts.app_processes import AppProcesses
+from unstale.host import Ident
+
+
+def runs(facts: Facts, start: Start, but: tuple[Ident, ...] = ()) -> bool:
+    """Return whether another process than those serves the ports, or, of a job, runs the command in its place."""
+    left_out = {each.pid for each in but}
+    processes = facts.maybe(AppProcesses)
+    for each in processes.processes if processes else ():
+        if each.pid in left_out:
+            continue
+        if start.ports and set(start.ports) <= set(each.ports):
+            return True
+        with suppress(OSError):
+            same = each.cwd == start.cwd and argv_of(facts.host, each.pid) == start.argv
+            if not start.ports and same:
+                return True
+    return False

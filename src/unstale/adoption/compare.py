@@ -1,0 +1,95 @@
+"""Where a database differs from what its models declare, both ways, and which differences are harmless; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from unstale.adoption.harmless import Sides, reason
+from unstale.store import Piece, Schema
+
+# Of these the definition is all: the names of constraints are given by whoever made the database.
+_NAMELESS = frozenset({"primary key", "unique", "check", "foreign key", "exclude"})
+_ALEMBICS = "alembic_version"
+_Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference: `want` is the models' definition, `have` the database's, None where it has none.
+
+    `harmless` says why it may stay; it is empty for real drift.
+    """
+
+    table: str
+    kind: str
+    name: str
+    want: str | None
+    have: str | None
+    harmless: str = ""
+
+    def words(self) -> str:
+        """Return "column note.title: VARCHAR NOT NULL in the models, VARCHAR in the database"."""
+        parts = (self.table, "" if self.name == self.table else self.name)
+        whose = f"{self.kind} {'.'.join(part for part in parts if part)}"
+        if self.have is None:
+            return f"{whose} is missing" + (f": {self.want}" if self.want else "")
+        if self.want is None:
+            return f"{whose} is in no model" + (f": {self.have}" if self.have else "")
+        return f"{whose}: {self.want or '-'} in the models, {self.have or '-'} in the database"
+
+
+def differences(want: Schema, have: Schema, kind: str) -> tuple[Difference, ...]:
+    """Return every difference between the models' schema and the database's; `kind` is the store's."""
+    seen = []
+    for each in _pairs(_keyed(want, kind), _keyed(have, kind)):
+        around = (_of(want, each.table), _of(have, each.table))
+        sides = Sides(each.kind, each.name, each.want, each.have, *around, kind)
+        seen.append(replace(each, harmless=reason(sides)))
+    return tuple(
+        sorted(seen, key=lambda each: (bool(each.harmless), each.table, each.kind, each.name))
+    )
+
+
+def columns_of(schema: Schema) -> dict[str, tuple[str, ...]]:
+    """Return the columns of each table, generated ones left out: they hold nothing of their own."""
+    found: dict[str, list[str]] = {}
+    for each in schema:
+        if (
+            each.kind == "column"
+            and each.table != _ALEMBICS
+            and " GENERATED " not in each.definition
+        ):
+            found.setdefault(each.table, []).append(each.name)
+    return {table: tuple(names) for table, names in found.items()}
+
+
+def _keyed(schema: Schema, kind: str) -> dict[_Key, Piece]:
+    """Return the pieces by what makes them the same thing in both; SQLite's names ignore case."""
+    found = {}
+    for each in schema:
+        if each.table != _ALEMBICS:
+            name = each.definition if each.kind in _NAMELESS else each.name
+            key = (each.table, each.kind, name)
+            found[tuple(map(str.lower, key)) if kind == "sqlite" else key] = each
+    return found  # type: ignore[return-value]  # of three texts
+
+
+def _pairs(wanted: dict[_Key, Piece], found: dict[_Key, Piece]) -> Iterator[Difference]:
+    """Yield what differs; of a table that is on one side alone only the table."""
+    tables = [{key[0] for key in side if key[1] == "table"} for side in (wanted, found)]
+    alone = tables[0] ^ tables[1]
+    for key in sorted({*wanted, *found}):
+        if key[0] in alone and key[1] != "table":
+            continue
+        want, have = wanted.get(key), found.get(key)
+        if want is None or have is None or want.definition != have.definition:
+            piece = want or have
+            if piece is not None:
+                name = "" if piece.kind in _NAMELESS else piece.name
+                said = want and want.definition, have and have.definition
+                yield Difference(piece.table, piece.kind, name, *said)
+
+
+def _of(schema: Schema, table: str) -> Schema:
+    return tuple(piece for piece in schema if piece.table.lower() == table.lower())

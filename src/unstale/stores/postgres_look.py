@@ -1,0 +1,85 @@
+"""What a PostgreSQL database holds, asked by read-only transactions. `env` are libpq's variables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from unstale.store import Columns, Digest, Piece, Schema
+from unstale.stores.postgres_client import asked, identifier, literal
+from unstale.stores.postgres_schema import SCHEMA, TABLES, rows_of
+
+if TYPE_CHECKING:
+    from unstale.host import Host
+
+_LOOK = 5.0  # seconds
+_REVISIONS = "SELECT version_num FROM {}.alembic_version"
+
+
+def size(host: Host, env: dict[str, str]) -> int:
+    """Return its bytes."""
+    sql = "SELECT pg_database_size(current_database()) AS size"
+    return int(asked(host, env, sql, timeout=_LOOK)[0]["size"])
+
+
+def revisions(host: Host, env: dict[str, str]) -> tuple[str, ...]:
+    """Return alembic's rows, in whichever schema its table is."""
+    tables = asked(host, env, TABLES, timeout=_LOOK)
+    schemas = [each["schema"] for each in tables if each["bare"] == "alembic_version"]
+    found = [
+        row["version_num"]
+        for schema in schemas
+        for row in asked(host, env, _REVISIONS.format(identifier(schema)), timeout=_LOOK)
+    ]
+    return tuple(sorted(found))
+
+
+def schema(host: Host, env: dict[str, str]) -> Schema:
+    """Return the schema in pieces."""
+    rows = asked(host, env, SCHEMA)
+    return tuple(
+        sorted(
+            Piece(each["table"], each["kind"], each["name"], each["definition"] or "")
+            for each in rows
+        )
+    )
+
+
+def digest(host: Host, env: dict[str, str], columns: Columns | None) -> Digest:
+    """Return rows and digest by table, from one snapshot."""
+    tables = asked(host, env, TABLES)
+    queries = [
+        rows_of(
+            each["name"],
+            each["schema"],
+            each["bare"],
+            None if columns is None else columns[each["name"]],
+        )
+        for each in tables
+        if columns is None or each["name"] in columns
+    ]
+    rows = asked(host, env, " UNION ALL ".join(queries)) if queries else []
+    pieces = schema(host, env) if columns is None else ()
+    return {
+        each["name"]: (int(each["rows"]), _sum(each["sum"], each["name"], pieces)) for each in rows
+    }
+
+
+def users(host: Host, env: dict[str, str]) -> tuple[str, ...]:
+    """Return the other sessions."""
+    sql = (
+        "SELECT pid, usename, application_name, client_addr FROM pg_stat_activity WHERE "
+        f"datname = {literal(env['PGDATABASE'])} AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    )
+    return tuple(
+        f"server process {each['pid']} ({each['application_name'] or 'unnamed'}, user {each['usename']}, "
+        f"from {each['client_addr'] or 'this machine'})"
+        for each in asked(host, env, sql, timeout=_LOOK)
+    )
+
+
+def _sum(rows: str, table: str, pieces: Schema) -> str:
+    """Return one digest of a table's rows and, where asked for, of its definition."""
+    own = [piece for piece in pieces if piece.table == table]
+    return hashlib.sha256(json.dumps([rows, own]).encode()).hexdigest()[:32]
