@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from unstale.layer import Layer, Risk
 
@@ -24,6 +24,13 @@ class Keep:
 
     trash: Path
     state: Path
+
+
+class Decided(NamedTuple):
+    """What became of a step that was killed: whether it counts as done, and the words for it."""
+
+    done: bool
+    words: str
 
 
 class Action(ABC):
@@ -66,8 +73,8 @@ class Action(ABC):
         Raises Failed or Halted with what is left.
         """
 
-    def recover(self, facts: Facts, keep: Keep) -> str | None:
-        """Decide what a killed `apply` left, and return what became of it; None leaves it to the inverse.
+    def recover(self, facts: Facts, keep: Keep) -> Decided | None:
+        """Decide what a killed `apply` left; None leaves it to the inverse, which then takes it back.
 
         Raises Failed where a person must look.
         """

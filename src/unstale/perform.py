@@ -53,8 +53,8 @@ class Run:
         )
 
 
-def begin(facts: Facts, command: str) -> Run:
-    """Open a run. Call it while holding the lock."""
+def begin(facts: Facts, command: str, *, whole: bool = False, target: str = "") -> Run:
+    """Open a run. Call it while holding the lock. `whole`: it must not end half-way; `target` is the run it undoes."""
     project = facts.project
     now = facts.host.now()
     run = Run(
@@ -63,7 +63,8 @@ def begin(facts: Facts, command: str) -> Run:
         project.trash,
         project.state,
     )
-    words = {"command": command, "by": user(), "root": str(project.root)}
+    words: dict[str, Any] = {"command": command, "by": user(), "root": str(project.root)}
+    words.update({"whole": True} if whole else {}, **({"target": target} if target else {}))
     run.journal.append(now, run.id, "begin", words)
     return run
 

@@ -8,15 +8,17 @@ from unstale.action import Action
 from unstale.errors import UnstaleError
 from unstale.fact import Facts
 from unstale.journal import Journal, Line
-from unstale.perform import Run, Say, unpack
+from unstale.perform import Run, Say, begin, unpack
 from unstale.redact import mask
+from unstale.undo import undo
 
 
 def recover(facts: Facts, say: Say) -> tuple[str, ...]:
     """Take each interrupted step back, or finish it where that is the safe way; return a line for each.
 
-    Call it while holding the lock, before anything is planned. A step that cannot be decided is journaled
-    as failed, with why, so that it is said once and a person can look.
+    Of a run that must not end half-way, the steps that were done are taken back too; an undo is finished. Call
+    it while holding the lock, before anything is planned. A step that cannot be decided is journaled as failed,
+    with why, so that it is said once and a person can look.
     """
     journal = Journal(facts.project.state)
     told = []
@@ -28,7 +30,29 @@ def recover(facts: Facts, say: Say) -> tuple[str, ...]:
         words = {"step": number, "why": mask(f"interrupted; {what}")}
         journal.append(facts.host.now(), line.run, event, words)
         told.append(mask(f"{line.data['title']}: interrupted in run {line.run}; {what}"))
+    halves = _half(journal.lines())
+    told += [mask(_made_whole(facts.again(), journal, line, say)) for line in halves]
     return tuple(told)
+
+
+def _half(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """Return the beginnings of runs that must not end half-way and have no end, newest first."""
+    ended = {line.run for line in lines if line.event == "end"}
+    begun = (line for line in lines if line.event == "begin" and line.data.get("whole"))
+    return tuple(line for line in reversed([*begun]) if line.run not in ended)
+
+
+def _made_whole(facts: Facts, journal: Journal, line: Line, say: Say) -> str:
+    command, target = line.data["command"], line.data.get("target") or line.run
+    run = begin(facts, "undo", target=target)
+    try:
+        done = len(list(undo(facts, run, target, say=say)))
+        what = "finished" if line.data.get("target") else f"its {done} steps are taken back"
+    except (UnstaleError, OSError) as error:
+        what = f"not all of {target} could be taken back: {error}"
+    for each in (run.id, line.run):
+        journal.append(facts.host.now(), each, "end", {"why": mask(f"interrupted; {what}")})
+    return f"{command} {line.run} was interrupted; {what}"
 
 
 def undecided(lines: tuple[Line, ...]) -> tuple[Line, ...]:
@@ -49,9 +73,9 @@ def _decided(facts: Facts, run: Run, number: int, data: dict[str, Any]) -> tuple
         if "undoes" in data:  # what takes a step back may be done again
             _unpacked(data, "action").apply(facts.host, keep)
             return "done", "finished"
-        what = _unpacked(data, "action").recover(facts, keep)
-        if what is not None:
-            return "failed", what
+        decided = _unpacked(data, "action").recover(facts, keep)
+        if decided is not None:
+            return "done" if decided.done else "failed", decided.words
         if data["inverse"] is None:
             return "failed", "it may or may not have been done"
         _unpacked(data, "inverse").apply(facts.host, keep)

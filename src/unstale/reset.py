@@ -9,10 +9,12 @@ from unstale.action import Action
 from unstale.actions.container import replacing
 from unstale.actions.database import migration
 from unstale.actions.files import MoveToTrash
+from unstale.actions.fresh_database import FreshDatabase, Seed
 from unstale.actions.new_environment import renewing
 from unstale.actions.new_modules import modules_anew
 from unstale.actions.node import Rebuild
 from unstale.actions.standstill import BACKEND, FRONTEND, Run, Stop, running
+from unstale.errors import Refused
 from unstale.fact import Facts
 from unstale.facts.compose import Compose
 from unstale.facts.docker import Containers
@@ -20,9 +22,12 @@ from unstale.facts.environment import Environments
 from unstale.facts.migrations import MigrationHistories
 from unstale.facts.sqlite import Databases
 from unstale.facts.sqlite_content import DatabaseContents
+from unstale.stores.sqlite import SqliteStore
 
 DATABASE, DOCKER = "database", "docker"
 PARTS = (BACKEND, FRONTEND, DATABASE, DOCKER)
+EVERYTHING = frozenset((BACKEND, FRONTEND, DATABASE))
+"""What is made anew unless parts are named: building containers takes minutes, and is asked for."""
 _PYTHON_CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache")
 _NODE_CACHES = (".vite", ".turbo", ".parcel-cache")
 _LEFT = (".git", ".unstale", "node_modules", ".venv", "venv", "site-packages", ".tox", ".nox")
@@ -30,9 +35,9 @@ _LEFT = (".git", ".unstale", "node_modules", ".venv", "venv", "site-packages", "
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How much is made anew. `parts` of PARTS; containers only when asked for, because a build takes minutes."""
+    """How much is made anew. `parts` of PARTS;"""
 
-    parts: frozenset[str] = frozenset((BACKEND, FRONTEND, DATABASE))
+    parts: frozenset[str] = EVERYTHING
     cache: bool = True
     fresh_db: bool = False
     detach: bool = False
@@ -66,7 +71,7 @@ def _changes(facts: Facts, wish: Wish) -> Iterator[Action]:
     if FRONTEND in wish.parts:
         yield from _front_ends(facts, wish)
     if DATABASE in wish.parts:
-        yield from _migrations(facts)
+        yield from _fresh(facts) if wish.fresh_db else _migrations(facts)
     if DOCKER in wish.parts:
         yield from _containers(facts)
 
@@ -91,6 +96,29 @@ def _migrations(facts: Facts) -> Iterator[Action]:
                 action = migration(file, history)
                 if action is not None:
                     yield action
+
+
+def _fresh(facts: Facts) -> Iterator[Action]:
+    """Yield what begins each database anew, and what fills it. Raises Refused where the project does not say how."""
+    histories, databases = facts.maybe(MigrationHistories), facts.maybe(Databases)
+    found = [
+        (migration(file, history), history.backend)
+        for history in (histories.histories if histories else ())
+        for file in (databases.of(history.backend) if databases else ())
+    ]
+    ready = [(each, backend) for each, backend in found if each is not None]
+    if not ready:
+        raise Refused(
+            what="--fresh-db cannot begin a database anew",
+            why="no SQLite database with an alembic history and an interpreter was found",
+            next="unstale db status",
+        )
+    seed = facts.project.settings.database.get("seed")
+    for action, backend in ready:
+        if isinstance(action.store, SqliteStore):
+            yield FreshDatabase(action.store, action.config, action.python, action.target)
+            if seed:
+                yield Seed(action.store, seed, str(backend or facts.project.root), action.python)
 
 
 def _containers(facts: Facts) -> Iterator[Action]:

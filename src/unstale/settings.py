@@ -16,7 +16,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "project": ("name", "state"),
     "backend": ("path", "app", "python", "env_file", "requirements"),
     "frontend": ("path", "build", "dist", "env"),
-    "database": ("url", "migrations"),
+    "database": ("url", "migrations", "seed"),
     "docker": ("compose",),
     "http": ("urls",),
     "check": ("ignore", "skip"),

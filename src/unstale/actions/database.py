@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from unstale import codec
-from unstale.action import Action, Keep
+from unstale.action import Action, Decided, Keep
 from unstale.actions.restore_database import RestoreDatabase
 from unstale.actions.restore_server import RestoreServer
 from unstale.actions.scratch import scratch_place
@@ -114,6 +114,17 @@ class RunMigrations(Action):
             "meanwhile": ran.meanwhile,
             "scripts": {path: host.hash(path) for path in self.scripts},
         }
+
+    def recover(self, facts: Facts, keep: Keep) -> Decided | None:
+        found = settle(facts.host, keep)
+        if found == "between":
+            raise Failed(
+                what=f"{self.store.label} is half migrated",
+                why="a script commits by itself, and the run was killed after that",
+                next=f"The backup is in {keep.state}; restore it, or: {self.preview()[-1]}",
+            )
+        words = {"before": "the database is as it was", "after": "the database is migrated"}
+        return Decided(done=found == "after", words=words[found])
 
     def _back_up(self, host: Host, keep: Keep) -> dict[str, int]:
         """Write the backup; return its rows by table."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from unstale import codec
-from unstale.action import Action, Keep
+from unstale.action import Action, Decided, Keep
 from unstale.actions.lifecycle import Start, end, family, launch, startable
 from unstale.actions.owner import owner_does
 from unstale.actions.presence import runs
@@ -24,6 +24,8 @@ from unstale.facts.app_processes import AppProcesses
 from unstale.facts.commands import parse
 from unstale.host import Host, Ident
 from unstale.layer import Layer, Risk
+
+_KEPT = "the old process was never stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +71,19 @@ class Restart(Action):
         host.write(_memory(keep), b"")  # it held the environment
         return note
 
-    def recover(self, facts: Facts, keep: Keep) -> str:
+    def recover(self, facts: Facts, keep: Keep) -> Decided:
         """End a successor beside an old one that still listens; start again what was stopped and not started."""
         host, old = facts.host, Ident(self.pid, self.ticks)
         start = _remembered(host, keep)
         if start is None:
-            return "nothing of it had begun"
+            return Decided(done=False, words="nothing of it had begun")
         members = family(host, old) if host.alive(old) else ()
         doors = doors_of(host, members)
         if doors:
             extra = successors(host, doors, members)
             if extra:
                 end(host, extra)
-            what = "the old process was never stopped"
+            what = _KEPT
         elif runs(facts, start, members):
             what = "its successor runs"
         else:
@@ -90,7 +92,7 @@ class Restart(Action):
             launch(host, start)
             what = "it was stopped, and is started again"
         host.write(_memory(keep), b"")
-        return what
+        return Decided(done=what != _KEPT, words=what)
 
 
 def restarting(

@@ -85,9 +85,11 @@ def _take_back(facts: Facts, chosen: str, steps: Ready, *, yes: bool) -> tuple[s
     for number, action in steps:
         click.echo(f"  step {number} of {chosen}: {printable(action.title())}", err=True)
     consent("Take this back?", yes=yes)
-    run = begin(facts, "undo")
-    done = list(undo(facts, run, chosen, say=say, steps=steps))
-    run.journal.append(facts.host.now(), run.id, "end", {})
+    run = begin(facts, "undo", whole=len(steps) == len(past.open(chosen)), target=chosen)
+    try:
+        done = list(undo(facts, run, chosen, say=say, steps=steps))
+    finally:  # what fails is a person's to decide; only what is killed is finished by the next run
+        run.journal.append(facts.host.now(), run.id, "end", {})
     for words in prune(facts, run):
         say(words)
     return run.id, done

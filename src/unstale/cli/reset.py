@@ -1,0 +1,141 @@
+"""unstale reset: the development tree made anew, and started again as it ran."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from unstale.check import catalogue
+from unstale.cli.options import changing, consent, facts_for, say
+from unstale.cli.outcomes import as_json, preview, show
+from unstale.cli.progress import noticed
+from unstale.errors import UnstaleError, UsageError
+from unstale.examine import examine
+from unstale.fact import Facts
+from unstale.layer import Risk, State
+from unstale.perform import Outcome, Run, begin, perform
+from unstale.plan import Plan, Step
+from unstale.prune import prune
+from unstale.report import Report
+from unstale.reset import EVERYTHING, PARTS, Wish, steps
+from unstale.undo import undo
+
+
+@click.command()
+@click.option("-C", "directory", default=".", help="The project in DIR.")
+@click.option("--dry-run", is_flag=True, help="Show the steps and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--only", multiple=True, type=click.Choice(PARTS), help="Only this part.")
+@click.option("--no-cache", is_flag=True, help="Bypass the caches of uv and npm for this install.")
+@click.option(
+    "--fresh-db", is_flag=True, help="Begin with an empty database; the present one is kept."
+)
+@click.option(
+    "--detach", is_flag=True, help="Start also what ran in a terminal, into a log of its own."
+)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+def command(
+    *,
+    directory: str,
+    dry_run: bool,
+    yes: bool,
+    only: tuple[str, ...],
+    no_cache: bool,
+    fresh_db: bool,
+    detach: bool,
+    form: str,
+) -> int:
+    """Start from clean: environment, node modules, builds, caches; nothing is lost, and undo brings it back."""
+    parts = frozenset(only) or EVERYTHING
+    if fresh_db and "database" not in parts:
+        raise UsageError(
+            what="--fresh-db has no database to begin anew",
+            why=f"--only {' --only '.join(only)} leaves it out",
+            next="Add --only database, or leave --only out.",
+        )
+    wish = Wish(parts, cache=not no_cache, fresh_db=fresh_db, detach=detach)
+    facts = facts_for(directory, changing=not dry_run)
+    if dry_run:
+        todo = _plan(facts, wish)
+        planned = [Outcome(at, each, "planned") for at, each in enumerate(todo.steps, 1)]
+        return _close(planned, "", form, _verdict(facts))
+    with changing(facts, "reset"):
+        return _reset(facts, wish, form, yes=yes)
+
+
+def _plan(facts: Facts, wish: Wish) -> Plan:
+    with noticed(facts):
+        actions = steps(facts, wish, f"{facts.project.state}/stopped")
+    return Plan(tuple(Step(each, ()) for each in actions))
+
+
+def _reset(facts: Facts, wish: Wish, form: str, *, yes: bool) -> int:
+    todo = _plan(facts, wish)
+    if not todo.steps:
+        return _close([], "", form, _verdict(facts))
+    for at, step in enumerate(todo.steps, 1):
+        preview(at, step)
+    consent("Do this?", yes=yes)
+    run = begin(facts, "reset", whole=True)
+    began = facts.host.uptime()
+    done: list[Outcome] = []
+    for each in perform(run, todo, facts, limit=Risk.DESTRUCTIVE, say=say):
+        done.append(each)
+        if each.state != "done":
+            break
+    whole = len(done) == len(todo.steps) and done[-1].state == "done"
+    words = "the new state runs" if whole else _taken_back(facts, run)
+    report = _verdict(facts)
+    run.journal.append(facts.host.now(), run.id, "end", {"verdict": report.verdict.value})
+    if form == "text":
+        click.echo(f"{words}, {facts.host.uptime() - began:.0f} s, {_moved(facts, run)}", err=True)
+    for told in prune(facts, run):
+        say(told)
+    return _close(done, run.id if whole else "", form, report, whole=whole)
+
+
+def _taken_back(facts: Facts, run: Run) -> str:
+    """Undo what was done of a reset that failed; return which state runs."""
+    try:
+        undoing = begin(facts, "undo", whole=True, target=run.id)
+        for each in undo(facts.again(), undoing, run.id, say=say):
+            say(f"taken back: {each.step.action.title()}")
+        run.journal.append(facts.host.now(), undoing.id, "end", {})
+    except UnstaleError as error:
+        return f"not all of it could be taken back ({error}): unstale log --verify"
+    return "the former state runs"
+
+
+def _moved(facts: Facts, run: Run) -> str:
+    size = facts.host.usage(str(facts.project.trash / run.id))
+    return f"{size / 1e6:.0f} MB kept in {facts.project.relative(facts.project.trash / run.id)}"
+
+
+def _verdict(facts: Facts) -> Report:
+    again = facts.again()
+    with noticed(again):
+        return examine(again, catalogue())
+
+
+def _close(
+    outcomes: list[Outcome],
+    run: str,
+    form: str,
+    report: Report,
+    *,
+    whole: bool = True,
+) -> int:
+    stale = report.verdict is State.STALE
+    code = 1 if stale or not whole else 0
+    if form == "json":
+        click.echo(json.dumps(as_json(run, 1 if run else 0, outcomes, report), indent=2))
+        return code
+    if not outcomes:
+        click.echo("nothing to make anew")
+    for each in outcomes:
+        show(each)
+    click.echo(report.verdict.value if not stale else "still stale: unstale check")
+    if run:
+        click.echo(f"take it back: unstale undo {run}")
+    return code
