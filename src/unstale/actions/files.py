@@ -156,7 +156,7 @@ class SwapBack(Action):
 
 
 def _named(paths: tuple[str, ...]) -> str:
-    return Path(paths[0]).name if len(paths) == 1 else f"{len(paths)} files"
+    return Path(paths[0]).name if len(paths) == 1 else f"{len(paths)} paths"
 
 
 def listing(host: Host, prefix: str) -> str:

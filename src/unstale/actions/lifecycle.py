@@ -42,13 +42,12 @@ class Start:
 
 def startable(host: Host, pid: int, logs: str) -> Start:
     """Read from proc(5) what starts this process again; output that went to no file goes to `logs`."""
-    env = without_traces(environ_of(host, pid))
     host.makedirs(logs)
     seen = host.stat(f"/proc/{pid}")
     return Start(
         argv=argv_of(host, pid),
         cwd=host.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)"),
-        env=env,
+        env=without_traces(environ_of(host, pid)),
         stdout=_output(host, pid, 1, logs),
         stderr=_output(host, pid, 2, logs),
         uid=seen.uid if seen else 0,

@@ -51,7 +51,8 @@ def show(each: Outcome) -> None:
         preview(each.id, each.step, lines=None, err=False)
     else:
         note = f": {printable(each.note)}" if each.note else ""
-        click.echo(f"{_MARKS[each.state]} {codes} {title} {each.state}{note}")
+        words = " ".join(word for word in (_MARKS[each.state], codes, title, each.state) if word)
+        click.echo(f"{words}{note}")
 
 
 def preview(at: int, step: Step, *, lines: int | None = 6, err: bool = True) -> None:
@@ -60,7 +61,8 @@ def preview(at: int, step: Step, *, lines: int | None = 6, err: bool = True) -> 
     shown = action.preview() if action.risk is not Risk.MANUAL else ()
     undo = ", can be undone" if action.undoable else ""
     title = f"{printable(action.title())}  ({action.risk.word}{undo})"
-    click.echo(f"  {at}. {title}  cures {', '.join(step.codes)}", err=err)
+    cures = f"  cures {', '.join(step.codes)}" if step.codes else ""
+    click.echo(f"  {at}. {title}{cures}", err=err)
     for line in shown[:lines]:
         click.echo(f"       {printable(line)}", err=err)
     if lines and len(shown) > lines:
