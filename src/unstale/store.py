@@ -55,7 +55,11 @@ class Store(ABC):
 
     def fingerprint(self, host: Host) -> str:
         """Return a digest of the whole schema (tables, columns, constraints, indexes, triggers, views), not of rows."""
-        return hashlib.sha256(json.dumps(self.schema(host)).encode()).hexdigest()[:32]
+        return hashlib.sha256(json.dumps(sorted(self.compared(host))).encode()).hexdigest()[:32]
+
+    def compared(self, host: Host) -> Schema:
+        """Return the schema as two databases of one schema share it, where the server has more than one spelling."""
+        return self.schema(host)
 
     @abstractmethod
     def digest(self, host: Host, columns: Columns | None = None) -> Digest:

@@ -323,3 +323,12 @@ def test_documents_keep_the_schema(filled: Any, second: str) -> None:
     for each in documents:
         valid({key: value for key, value in each.items() if key not in ("stderr", "code")})
     assert [each["state"] for each in documents] == ["planned", "done", "nothing", "failed"]
+
+
+def test_script_that_fills_rows_one_by_one_fills_no_record(filled: Any, second: str) -> None:
+    loop = "    for n in range(7000):\n        op.execute('insert into note (person_id) values (1)')\n"
+    filled.write("migrations/versions/b.py", second + loop)
+    done = filled.migrate("--yes")
+    assert done["state"] == "done", done
+    assert 4900 < done["rehearsal"]["statements"] < 5100
+    assert filled.sql("select count(*) from note") == [(7001,)]

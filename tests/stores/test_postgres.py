@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from lab.postgres import PASSWORD, program
 
+from lab.postgres import PASSWORD, program
 from unstale.errors import Failed, Unavailable
 from unstale.local import LocalHost
 from unstale.redact import without_password
@@ -151,7 +151,9 @@ def test_database_with_sessions_is_named_and_stays(
 
             wait_for(lambda: store.users(host))
             assert "the app, user unstale, from this machine" in store.users(host)[0]
-            with pytest.raises(Failed, match="the app, user unstale, from this machine. came to use it"):
+            with pytest.raises(
+                Failed, match="the app, user unstale, from this machine. came to use it"
+            ):
                 store.restore(host, str(tmp_path / "b.dump"), str(tmp_path / "keep"))
         finally:
             child.kill()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from unstale.adoption.harmless import Sides, reason
 from unstale.store import Piece, Schema
+from unstale.stores.postgres_sql import normal
 
 # Of these the definition is all: the names of constraints are given by whoever made the database.
 _NAMELESS = frozenset({"primary key", "unique", "check", "foreign key", "exclude"})
@@ -64,18 +65,24 @@ def columns_of(schema: Schema) -> dict[str, tuple[str, ...]]:
     return {table: tuple(names) for table, names in found.items()}
 
 
-def _keyed(schema: Schema, kind: str) -> dict[_Key, Piece]:
-    """Return the pieces by what makes them the same thing in both; SQLite's names ignore case."""
+def _keyed(schema: Schema, kind: str) -> dict[_Key, tuple[Piece, str]]:
+    """Return piece and spelling-free definition by what makes it the same thing in both; SQLite's names ignore case."""
     found = {}
     for each in schema:
         if each.table != _ALEMBICS:
-            name = each.definition if each.kind in _NAMELESS else each.name
-            key = (each.table, each.kind, name)
-            found[tuple(map(str.lower, key)) if kind == "sqlite" else key] = each
-    return found  # type: ignore[return-value]  # of three texts
+            said = each.definition if kind == "sqlite" else normal(each).definition
+            key = (each.table, each.kind, said if each.kind in _NAMELESS else each.name)
+            found[_lower(key) if kind == "sqlite" else key] = (each, said)
+    return found
 
 
-def _pairs(wanted: dict[_Key, Piece], found: dict[_Key, Piece]) -> Iterator[Difference]:
+def _lower(key: _Key) -> _Key:
+    return key[0].lower(), key[1], key[2].lower()
+
+
+def _pairs(
+    wanted: dict[_Key, tuple[Piece, str]], found: dict[_Key, tuple[Piece, str]]
+) -> Iterator[Difference]:
     """Yield what differs; of a table that is on one side alone only the table."""
     tables = [{key[0] for key in side if key[1] == "table"} for side in (wanted, found)]
     alone = tables[0] ^ tables[1]
@@ -83,12 +90,16 @@ def _pairs(wanted: dict[_Key, Piece], found: dict[_Key, Piece]) -> Iterator[Diff
         if key[0] in alone and key[1] != "table":
             continue
         want, have = wanted.get(key), found.get(key)
-        if want is None or have is None or want.definition != have.definition:
-            piece = want or have
-            if piece is not None:
-                name = "" if piece.kind in _NAMELESS else piece.name
-                said = want and want.definition, have and have.definition
-                yield Difference(piece.table, piece.kind, name, *said)
+        if want is None or have is None or want[1] != have[1]:
+            yield _difference(want and want[0], have and have[0])
+
+
+def _difference(want: Piece | None, have: Piece | None) -> Difference:
+    piece = want or have
+    assert piece is not None  # noqa: S101 - one of both is there
+    name = "" if piece.kind in _NAMELESS else piece.name
+    said = want and want.definition, have and have.definition
+    return Difference(piece.table, piece.kind, name, *said)
 
 
 def _of(schema: Schema, table: str) -> Schema:

@@ -110,7 +110,7 @@ def _same_to_sqlite(each: Sides, want: str, have: str) -> str:
     if types[0] == types[1]:
         return "both defaults are the same value"
     alike = f"SQLite stores {types[0]} and {types[1]} alike (affinity {affinity(types[0])})"
-    return f"{alike} and enforces no length"
+    return f"{alike} and enforces no length; alembic's autogenerate will offer to change it"
 
 
 def _strict(each: Sides) -> bool:

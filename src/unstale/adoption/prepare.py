@@ -55,7 +55,7 @@ def prepare(facts: Facts, store: AnyStore) -> Adoption:
     made = baseline(facts, backend, store.kind, first)
     place = str(facts.project.state / "scratch" / secrets.token_hex(4))
     try:
-        found, mends = _rehearsed(facts, store, made, place)
+        found, mends = rehearsed(facts, store, made, place)
     finally:
         facts.host.discard(place)
     revisions = [(f"{first}_baseline.py", made.code)]
@@ -72,7 +72,7 @@ def prepare(facts: Facts, store: AnyStore) -> Adoption:
     return Adoption(backend, found, files, statements, second if mends else first, kept)
 
 
-def _rehearsed(
+def rehearsed(
     facts: Facts, store: AnyStore, made: Baseline, place: str
 ) -> tuple[tuple[Difference, ...], tuple[Mend, ...]]:
     """Return every difference, and what mends the real ones, proven on a copy."""

@@ -38,6 +38,8 @@ _LITERAL = re.compile(r"'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$", re.DOTALL)
 _VALUE = re.compile(r': "[^"]*"$')  # invalid input syntax for type integer: "…"
 _DROPPED = re.compile(r"\s*DROP\s+TABLE\b", re.IGNORECASE)
 _LONGEST = 400  # characters of a statement
+_READ = re.compile(r"\s*(?:SELECT|PRAGMA)\b", re.IGNORECASE)
+_MOST, _SLOW = 5_000, 0.05  # statements that are told one by one, and seconds from which each is
 _SHORTEST = 3  # characters of a parameter that a message may repeat
 
 
@@ -49,11 +51,21 @@ class _Run:
         self.file = open(asked["record"], "a", encoding="utf-8")
         self.auto = False  # the transaction that begins now is none: AUTOCOMMIT
         self.open = set()  # connections that hold SQLite's write lock
+        self.told = 0
+        self.quiet = set()  # connections whose transaction needs no more statements told
         self.owing = {}  # by connection: whether foreign keys must be checked before its COMMIT
         self.given = None
         self.where = None
         self.began = 0.0
         self.broken = dict(asked.get("broken") or {})
+
+    def worth(self, mine, statement, took):
+        """Return whether a statement is told: a script that fills rows one by one must not fill the record too."""
+        self.told += 1
+        new = mine not in self.quiet  # its lock begins here
+        if self.told > _MOST and not _READ.match(statement):
+            self.quiet.add(mine)
+        return self.told <= _MOST or took > _SLOW or new
 
     def tell(self, event, **words):
         self.file.write(json.dumps({"event": event, **words}) + "\n")
@@ -126,13 +138,15 @@ def _listen(run):
         mine = _ident(conn.connection)
         if _DROPPED.match(statement):
             run.owing[mine] = True
-        words = {
-            "sql": shown(statement),
-            "rows": getattr(cursor, "rowcount", -1),
-            "where": run.where,
-        }
-        run.tell("statement", at=run.began, took=took, conn=mine, auto=_automatic(conn), **words)
         run.given = None
+        if run.worth(mine, statement, took):
+            words = {
+                "sql": shown(statement),
+                "rows": getattr(cursor, "rowcount", -1),
+                "where": run.where,
+            }
+            auto = _automatic(conn)
+            run.tell("statement", at=run.began, took=took, conn=mine, auto=auto, **words)
 
     @event.listens_for(Engine, "begin")
     def begin(conn):
@@ -195,6 +209,7 @@ def _keep_safe(run):
         commit(self, connection)
         run.tell("commit", at=began, took=time.monotonic() - began, conn=mine)
         run.open.discard(mine)
+        run.quiet.discard(mine)
         if self.name == "sqlite":
             _ask(
                 connection, "PRAGMA wal_checkpoint(PASSIVE)"

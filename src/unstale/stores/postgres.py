@@ -18,6 +18,7 @@ from unstale.stores.note import Note, note_digest, write_note
 from unstale.stores.postgres_client import acted, asked, told
 from unstale.stores.postgres_dump import dump, rows_in
 from unstale.stores.postgres_schema import TABLES, guarded
+from unstale.stores.postgres_sql import normal
 from unstale.stores.postgres_twin import create_alike, drop, exchange, exists
 from unstale.stores.url_sources import UrlSource, url_of
 
@@ -65,6 +66,9 @@ class PostgresStore(Store):
 
     def schema(self, host: Host) -> Schema:
         return look.schema(host, self.environment(host))
+
+    def compared(self, host: Host) -> Schema:
+        return tuple(map(normal, self.schema(host)))
 
     def digest(self, host: Host, columns: Columns | None = None) -> Digest:
         return look.digest(host, self.environment(host), columns)

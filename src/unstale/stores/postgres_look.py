@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from unstale.store import Columns, Digest, Piece, Schema
 from unstale.stores.postgres_client import asked, identifier, literal
 from unstale.stores.postgres_schema import SCHEMA, TABLES, rows_of
+from unstale.stores.postgres_sql import normal
 
 if TYPE_CHECKING:
     from unstale.host import Host
@@ -81,5 +82,5 @@ def users(host: Host, env: dict[str, str]) -> tuple[str, ...]:
 
 def _sum(rows: str, table: str, pieces: Schema) -> str:
     """Return one digest of a table's rows and, where asked for, of its definition."""
-    own = [piece for piece in pieces if piece.table == table]
+    own = [normal(piece) for piece in pieces if piece.table == table]
     return hashlib.sha256(json.dumps([rows, own]).encode()).hexdigest()[:32]

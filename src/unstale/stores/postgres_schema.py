@@ -30,7 +30,7 @@ UNION ALL SELECT {_NAME}, 'column', a.attname, format_type(a.atttypid, a.atttypm
   || CASE WHEN a.attgenerated <> '' THEN ' GENERATED ' || pg_get_expr(d.adbin, d.adrelid)
      WHEN d.adbin IS NOT NULL THEN ' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid) ELSE '' END
   || CASE a.attidentity WHEN '' THEN '' ELSE ' IDENTITY ' || a.attidentity::text END
-  || coalesce((SELECT ' COLLATE ' || l.collname FROM pg_collation l JOIN pg_type t ON t.oid = a.atttypid
+  || coalesce((SELECT ' COLLATE ' || l.oid::regcollation::text FROM pg_collation l JOIN pg_type t ON t.oid = a.atttypid
      WHERE l.oid = a.attcollation AND a.attcollation <> t.typcollation), '')
   {_FROM} JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
   LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum {_WHERE} AND c.relkind IN ('r', 'p', 'f')
