@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from unstale.action import Action
 from unstale.errors import UnstaleError
 from unstale.fact import Facts
+from unstale.host import Host
 from unstale.journal import Journal, Line
 from unstale.perform import Run, Say, begin, unpack
 from unstale.redact import mask
 from unstale.undo import undo
+
+
+@runtime_checkable
+class Deciding(Protocol):
+    """An inverse that can tell whether there is anything to take back."""
+
+    def happened(self, host: Host) -> bool:
+        """Return whether the step came to its effect."""
 
 
 def recover(facts: Facts, say: Say) -> tuple[str, ...]:
@@ -78,7 +87,10 @@ def _decided(facts: Facts, run: Run, number: int, data: dict[str, Any]) -> tuple
             return "done" if decided.done else "failed", decided.words
         if data["inverse"] is None:
             return "failed", "it may or may not have been done"
-        _unpacked(data, "inverse").apply(facts.host, keep)
+        inverse = _unpacked(data, "inverse")
+        if isinstance(inverse, Deciding) and inverse.happened(facts.host):
+            return "done", "it came to its effect"
+        inverse.apply(facts.host, keep)
     except (UnstaleError, OSError) as error:
         return "failed", f"it could not be decided: {error}"
     return "failed", "taken back"

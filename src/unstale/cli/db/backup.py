@@ -10,10 +10,9 @@ import click
 
 from unstale.actions.back_up_database import BackUpDatabase
 from unstale.cli.db.words import size_of, trail
-from unstale.cli.options import facts_for
+from unstale.cli.options import changing, facts_for
 from unstale.errors import Failed, Halted, Refused
 from unstale.fact import Facts
-from unstale.journal import locked
 from unstale.layer import Risk
 from unstale.perform import Run, begin, perform
 from unstale.plan import Plan, Step
@@ -32,7 +31,7 @@ def command(*, directory: str, database: str | None, output: str | None, form: s
     """Make a verified online backup; the app goes on meanwhile."""
     facts = facts_for(directory, changing=True)
     store = one(facts, database)
-    with locked(facts.project.state, "db backup", facts.host.now()):
+    with changing(facts, "db backup"):
         _require_there(facts, store)
         run = begin(facts, "db backup")
         target = _target(facts, store, run, output)
