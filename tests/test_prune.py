@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -214,6 +215,19 @@ def test_newest_backup_of_a_database_stays_however_many_runs_come_after(
     ]
     pruned(facts, backups=NONE)
     assert kept(facts.project.state / "backups") == [only, *others[2:]]
+
+
+def test_backup_with_a_note_is_known_by_it(
+    facts: Facts, shop: tuple[Path, list[str]], clock: Clock
+) -> None:
+    """As `unstale db backup` leaves one: no inverse names it, the note beside it does."""
+    path, runs = shop
+    backups = facts.project.state / "backups"
+    (backups / runs[0] / "1/before.db").rename(backups / runs[0] / "1/note.db")
+    note = {"kind": "sqlite", "label": str(path)}
+    (backups / runs[0] / "1/note.db.json").write_text(json.dumps(note))
+    pruned(facts, backups=NONE)
+    assert kept(backups) == runs[3:]
 
 
 def test_database_that_nobody_can_name_stays(facts: Facts, shop: tuple[Path, list[str]]) -> None:

@@ -51,9 +51,10 @@ def _take_back(
     todo = Step(inverse, ())
     words = {**intent(number, todo, back), "undoes": list(undoes)}
     run.journal.append(facts.host.now(), run.id, "intent", words)
-    note = inverse.apply(facts.host, run.keep(number))
-    run.journal.append(facts.host.now(), run.id, "done", {"step": number})
-    return Outcome(number, todo, "done", note or "", undoable=back is not None)
+    note = inverse.apply(facts.host, run.keep(number)) or ""
+    told = {"why": mask(note)} if note else {}
+    run.journal.append(facts.host.now(), run.id, "done", {"step": number, **told})
+    return Outcome(number, todo, "done", note, undoable=back is not None)
 
 
 def ready(
