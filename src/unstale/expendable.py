@@ -39,7 +39,7 @@ def _copies(host: Host, home: Path, past: History, run: str) -> Iterator[Copy]:
     entries = host.walk(place) if seen is not None and seen.kind == "dir" else ()
     named = dict(each for deed in past.of(run) for each in _kept(deed))
     for path in (f"{place}/{each.path}" for each in entries if each.kind == "file"):
-        if _is_database(host, path):
+        if path in named or _is_database(host, path):
             yield Copy(run, path, named.get(path) or _noted(host, path))
 
 
