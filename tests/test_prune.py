@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -190,15 +191,17 @@ def test_backup_stays_while_the_live_database_cannot_be_read(
     assert kept(facts.project.state / "backups") == runs
 
 
+@pytest.mark.parametrize("harm", ["garbage", "half"])
 def test_backup_stays_while_every_newer_one_is_damaged(
-    facts: Facts, shop: tuple[Path, list[str]]
+    facts: Facts, shop: tuple[Path, list[str]], harm: str
 ) -> None:
     _, runs = shop
     backups = facts.project.state / "backups"
     for run in runs[2:]:
-        (backups / run / "1/before.db").write_bytes(b"garbage" * 999)
+        damaged = backups / run / "1/before.db"
+        damaged.write_bytes(b"garbage" * 999 if harm == "garbage" else damaged.read_bytes()[:4096])
     pruned(facts, backups=NONE)
-    assert kept(backups) == [*runs[1:2], *runs[3:]]  # the first has a whole newer one: the second
+    assert kept(backups) == runs[1:]  # the first has a whole newer one: the second
     assert rows(backups / runs[1] / "1/before.db") == ["a"]
 
 
@@ -214,6 +217,19 @@ def test_newest_backup_of_a_database_stays_however_many_runs_come_after(
     ]
     pruned(facts, backups=NONE)
     assert kept(facts.project.state / "backups") == [only, *others[2:]]
+
+
+def test_backup_with_a_note_is_known_by_it(
+    facts: Facts, shop: tuple[Path, list[str]], clock: Clock
+) -> None:
+    """As `unstale db backup` leaves one: no inverse names it, the note beside it does."""
+    path, runs = shop
+    backups = facts.project.state / "backups"
+    (backups / runs[0] / "1/before.db").rename(backups / runs[0] / "1/note.db")
+    note = {"kind": "sqlite", "label": str(path)}
+    (backups / runs[0] / "1/note.db.json").write_text(json.dumps(note))
+    pruned(facts, backups=NONE)
+    assert kept(backups) == runs[3:]
 
 
 def test_database_that_nobody_can_name_stays(facts: Facts, shop: tuple[Path, list[str]]) -> None:
@@ -262,10 +278,10 @@ def test_links_are_removed_and_never_followed(facts: Facts, clock: Clock, tmp_pa
     package.mkdir()
     (package / "link").symlink_to(outside)
     (package / "file").symlink_to(outside / "precious")
-    first = done(facts, trash(package))
-    daily(facts, clock, 3)
+    done(facts, trash(package))
+    newest = daily(facts, clock, 3)
     pruned(facts, trash=NONE)
-    assert first not in kept(facts.project.trash)
+    assert kept(facts.project.trash) == newest
     assert (outside / "precious").read_text() == "x"
 
 
@@ -288,6 +304,15 @@ def test_run_that_is_a_link_is_not_followed(facts: Facts, clock: Clock, tmp_path
     pruned(facts, trash=NONE)
     assert kept(facts.project.trash) == runs[3:]
     assert list(real.rglob("0-file0"))
+
+
+def test_no_way_leads_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "outside/run").mkdir(parents=True)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/trash").symlink_to(tmp_path / "outside")
+    with pytest.raises(OSError, match="Not a directory|Too many levels"):
+        removal.remove(str(tmp_path / "home/trash/run"), str(tmp_path / "home"))
+    assert (tmp_path / "outside/run").exists()
 
 
 SHUT = """\

@@ -246,6 +246,24 @@ def test_data_given_up_comes_back_by_undoing_the_undo(facts: Facts, shop: Path, 
     assert rows(shop) == ["a", "b", "c", "d"]
 
 
+def test_undo_that_is_killed_and_done_again_keeps_the_rows_that_were_given_up(
+    facts: Facts, shop: Path
+) -> None:
+    """The second time the live database has them no more; a half copy of the first time is in the way of neither."""
+    run = done(facts, Migrate(str(shop), "ALTER TABLE note ADD one TEXT"))
+    sql(shop, "INSERT INTO note (text) VALUES ('d')")
+    ((_, inverse),) = ready(facts, journal(facts), run, accept=1)
+    keep = begin(facts, "undo").keep(1)
+    keep.state.mkdir(parents=True)
+    for name in ("replaced.db.partial", "replaced.db"):
+        (keep.state / name).write_bytes(b"half" * 999)
+    for _ in range(3):
+        inverse.apply(facts.host, keep)
+        assert rows(shop) == ["a", "b", "c"]
+        assert rows(keep.state / "replaced.db") == ["a", "b", "c", "d"]
+    assert sorted(each.name for each in keep.state.iterdir()) == ["after.json", "replaced.db"]
+
+
 def test_number_of_rows_is_refused_where_none_would_be_lost(
     facts: Facts, shop: Path, say: Say
 ) -> None:

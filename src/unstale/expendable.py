@@ -1,8 +1,10 @@
-"""Whether something kept may go: it is not the only copy of data, and nobody has it open."""
+"""Whether a kept database may go: a newer copy of it is whole, the live one can be read, and nobody has a file open."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +16,54 @@ from unstale.host import Host
 _LIMIT = 1 << 40  # bytes; a look at the live database is bounded by the free disk
 
 
-def expendable(facts: Facts, home: Path, past: History, run: str) -> bool:
-    """Return whether nothing that a run keeps is the only copy of data, and nobody has a file of it open.
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A kept database file, and the live one that it is of, where that is known."""
 
-    The trash holds what can be made again. A backup goes only where a newer one of the same database is whole and
-    the live database can be read; one of which nobody knows the database stays.
+    run: str
+    path: str
+    live: str | None
+
+
+def copies(host: Host, home: Path, past: History) -> tuple[Copy, ...]:
+    """Return the databases that each run keeps, in the journal's order.
+
+    Which one a file is of is said by the inverse that would bring it back, or by the note beside it (FILE.json).
     """
-    if home.name == "trash":
-        return True
-    host, place = facts.host, f"{home}/{run}"
-    found = [f"{place}/{each.path}" for each in host.walk(place) if each.kind == "file"]
-    databases = [path for path in found if _is_database(host, path)]
-    live_of = dict(each for deed in past.of(run) for each in _kept(deed))
-    known = all(path in live_of for path in databases)  # else nobody knows which database it is of
-    return (
-        known
-        and all(_superseded(facts, past, run, live_of[path]) for path in databases)
-        and not _open(host, f"{place}/")
-    )
+    return tuple(each for begun in past.runs for each in _copies(host, home, past, begun.run))
+
+
+def _copies(host: Host, home: Path, past: History, run: str) -> Iterator[Copy]:
+    place = f"{home}/{run}"
+    seen = host.stat(place, follow=False)
+    entries = host.walk(place) if seen is not None and seen.kind == "dir" else ()
+    named = dict(each for deed in past.of(run) for each in _kept(deed))
+    for path in (f"{place}/{each.path}" for each in entries if each.kind == "file"):
+        if path in named or _is_database(host, path):
+            yield Copy(run, path, named.get(path) or _noted(host, path))
+
+
+def expendable(facts: Facts, place: str, run: str, known: tuple[Copy, ...]) -> bool:
+    """Return whether the directory that a run keeps holds no only copy of data, and no file that is in use.
+
+    A file of which nobody knows the database is the only copy.
+    """
+    mine = (each for each in known if each.run == run)
+    return all(_superseded(facts, each, known) for each in mine) and not _open(facts.host, place)
+
+
+def _superseded(facts: Facts, copy: Copy, known: tuple[Copy, ...]) -> bool:
+    """Return whether a newer run's copy is whole and the live one can be read; the newest whole one has no newer."""
+    if copy.live is None:
+        return False
+    later = known[known.index(copy) + 1 :]
+    newer = [each.path for each in later if each.live == copy.live and each.run != copy.run]
+    whole = any(facts.shared(_flaw, path) is None for path in reversed(newer))
+    return whole and facts.shared(_readable, copy.live)
+
+
+def _flaw(host: Host, path: str) -> str | None:
+    return host.database_flaw(path)
 
 
 def _is_database(host: Host, path: str) -> bool:
@@ -40,26 +72,21 @@ def _is_database(host: Host, path: str) -> bool:
 
 
 def _kept(deed: Deed) -> Iterator[tuple[str, str]]:
-    """Yield (backup, live database) of what takes the step back."""
+    """Yield (copy, live database) of what takes the step back: a backup, or the directory of a replaced file."""
     data: dict[str, Any] = deed.inverse["data"] if deed.inverse else {}
-    if data.get("before") and data.get("path"):
-        yield str(data["before"]), str(data["path"])
+    live = str(data.get("path") or "")
+    if live.startswith("/") and data.get("before"):
+        yield str(data["before"]), live
+    if live.startswith("/") and data.get("kept"):
+        yield f"{data['kept']}/{Path(live).name}", live
 
 
-def _superseded(facts: Facts, past: History, run: str, live: str) -> bool:
-    """Return whether a newer backup of the database is whole, and the live one can be read.
-
-    The newest whole one has no newer, so it always stays.
-    """
-    order = [each.run for each in past.runs]
-    later = [each for each in past.deeds if order.index(each.run) > order.index(run)]
-    newer = [kept for each in later for kept, path in _kept(each) if path == live]
-    whole = any(facts.shared(_flaw, kept) is None for kept in reversed(newer))
-    return whole and facts.shared(_readable, live)
-
-
-def _flaw(host: Host, kept: str) -> str | None:
-    return host.database_flaw(kept)
+def _noted(host: Host, path: str) -> str | None:
+    try:
+        note = json.loads(host.read(f"{path}.json"))
+        return str(note["label"]) if note["kind"] == "sqlite" else None
+    except (KeyError, OSError, TypeError, ValueError):
+        return None
 
 
 def _readable(host: Host, live: str) -> bool:
@@ -75,12 +102,12 @@ def _readable(host: Host, live: str) -> bool:
     return bool(tables and tables[0][0])
 
 
-def _open(host: Host, inside: str) -> bool:
-    """Return whether a process has a file below it open: the log of a server that we started, a restored database."""
+def _open(host: Host, place: str) -> bool:
+    """Return whether a process has a file in it open: the log of a server that we started, a restored database."""
     for pid in filter(str.isdigit, host.names("/proc")):
         for link in _quietly(host.names, f"/proc/{pid}/fd"):
             target = "".join(_quietly(host.readlink, f"/proc/{pid}/fd/{link}"))
-            if target.startswith(inside):
+            if target.startswith(f"{place}/"):
                 return True
     return False
 

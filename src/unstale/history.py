@@ -82,24 +82,19 @@ class History:
 
     def standing(self) -> tuple[Deed, ...]:
         """Return the steps whose effect is there; an undo and what it took back leave nothing, a redo does."""
-        return tuple(each for run in self.runs for each in self.open(run.run) if self._counts(each))
-
-    def _counts(self, deed: Deed) -> bool:
         by_key = {each.key: each for each in self.deeds}
-        depth = 0
-        while deed.undoes in by_key:
-            depth += 1
-            deed = by_key[deed.undoes]
-        return depth % 2 == 0
+        found = (each for run in self.runs for each in self.open(run.run))
+        return tuple(each for each in found if not _takes_away(each, by_key))
 
     def later(self, deeds: Iterable[Deed]) -> tuple[tuple[Deed, Deed], ...]:
         """Return (step, later step that changed the same and stands) for each of these steps."""
         mine = tuple(deeds)
+        standing = self.standing()
         order = {each.key: at for at, each in enumerate(self.deeds)}
         return tuple(
             (each, other)
             for each in mine
-            for other in self.standing()
+            for other in standing
             if other not in mine and order[other.key] > order[each.key] and overlapping(each, other)
         )
 
@@ -144,6 +139,15 @@ def _deed(line: Line, state: str) -> Deed:
         undoes=(undoes[0], undoes[1]) if undoes else None,
         state=state,
     )
+
+
+def _takes_away(deed: Deed, by_key: dict[tuple[str, int], Deed]) -> bool:
+    """Return whether it is an undo, and not the undo of one."""
+    depth = 0
+    while deed.undoes in by_key:
+        depth += 1
+        deed = by_key[deed.undoes]
+    return depth % 2 == 1
 
 
 def overlapping(one: Deed, other: Deed) -> bool:

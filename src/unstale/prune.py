@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from unstale.errors import UnstaleError
-from unstale.expendable import expendable
+from unstale.expendable import copies, expendable
 from unstale.fact import Facts
 from unstale.history import History, history
 from unstale.host import Host
@@ -67,8 +67,12 @@ def prune(
             if not _plain(facts.host, anchor, home):
                 continue
             said += _finish(facts.host, home, anchor, past)
-            over = _over(facts.host, home, past, ages, limits)
-            doomed = tuple(each for each in over if expendable(facts, home, past, each))
+            doomed = tuple(_over(facts.host, home, past, ages, limits))
+            if doomed and home != run.trash:
+                known = copies(facts.host, home, past)
+                doomed = tuple(
+                    each for each in doomed if expendable(facts, f"{home}/{each}", each, known)
+                )
             said += _remove(facts.host, run, home, anchor, past, doomed, limits.words)
         except (UnstaleError, OSError) as error:
             said.append(f"{home} was not pruned: {error}")

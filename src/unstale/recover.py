@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
-from unstale.action import Action
+from unstale.action import Action, Keep
 from unstale.errors import UnstaleError
 from unstale.fact import Facts
 from unstale.host import Host
@@ -75,9 +75,9 @@ def undecided(lines: tuple[Line, ...]) -> tuple[Line, ...]:
 
 def _decided(facts: Facts, run: Run, number: int, data: dict[str, Any]) -> tuple[str, str]:
     """Return the event that closes the step, and what became of it."""
-    keep = run.keep(number)
     if "action" not in data:
         return "failed", "an older version of unstale began it, and may or may not have done it"
+    keep = run.keep(number)
     try:
         if "undoes" in data:  # what takes a step back may be done again
             _unpacked(data, "action").apply(facts.host, keep)
@@ -85,15 +85,19 @@ def _decided(facts: Facts, run: Run, number: int, data: dict[str, Any]) -> tuple
         decided = _unpacked(data, "action").recover(facts, keep)
         if decided is not None:
             return "done" if decided.done else "failed", decided.words
-        if data["inverse"] is None:
-            return "failed", "it may or may not have been done"
-        inverse = _unpacked(data, "inverse")
-        if isinstance(inverse, Deciding) and inverse.happened(facts.host):
-            return "done", "it came to its effect"
-        inverse.apply(facts.host, keep)
+        return _by_inverse(facts, keep, data)
     except (UnstaleError, OSError) as error:
         return "failed", f"it could not be decided: {error}"
-    return "failed", "taken back"
+
+
+def _by_inverse(facts: Facts, keep: Keep, data: dict[str, Any]) -> tuple[str, str]:
+    if data["inverse"] is None:
+        return "failed", "it may or may not have been done"
+    inverse = _unpacked(data, "inverse")
+    if isinstance(inverse, Deciding) and inverse.happened(facts.host):
+        return "done", "that was after its effect"
+    inverse.apply(facts.host, keep)
+    return "failed", "what it left before its effect is taken back"
 
 
 def _unpacked(data: dict[str, Any], key: str) -> Action:

@@ -41,16 +41,15 @@ def remove(path: str, inside: str) -> int:
         msg = f"{path} is not inside {inside}"
         raise TypeError(msg)
     require_unmounted(path)
-    parent = os.open(inside, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    way = [os.open(inside, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)]
     try:
         for name in names[:-1]:
-            parent = _step(parent, name)
-        removed = 0
-        for name in _renamed(parent, names[-1]):
-            removed += _delete_one(parent, name, path)
-        return removed
+            way += [os.open(name, _OPEN, dir_fd=way[-1])]  # closed if the next fails
+        doomed = _renamed(way[-1], names[-1])
+        return _delete_one(way[-1], doomed, path) if doomed else 0
     finally:
-        os.close(parent)
+        for descriptor in way:
+            os.close(descriptor)
 
 
 def delete(path: str) -> int:
@@ -98,23 +97,14 @@ def usage(path: str) -> int:
     return total
 
 
-def _step(parent: int, name: str) -> int:
-    try:
-        return os.open(name, _OPEN, dir_fd=parent)
-    finally:
-        os.close(parent)
-
-
-def _renamed(parent: int, name: str) -> list[str]:
-    """Return what is to be deleted: what an earlier run did not finish, and the tree under its new name."""
+def _renamed(parent: int, name: str) -> str | None:
+    """Give the tree the name that says that it goes, after what an earlier run left; None where it is not there."""
     doomed = name.removesuffix(_REMOVING) + _REMOVING
-    found = [doomed] if _there(parent, doomed) else []
     if name != doomed and _there(parent, name):
-        if found:  # delete the former first, so that the new name is free
+        if _there(parent, doomed):
             _delete_one(parent, doomed, doomed)
         os.rename(name, doomed, src_dir_fd=parent, dst_dir_fd=parent)
-        return [doomed]
-    return found
+    return doomed if _there(parent, doomed) else None
 
 
 def _there(parent: int, name: str) -> bool:

@@ -53,7 +53,8 @@ def _take_back(
     run.journal.append(facts.host.now(), run.id, "intent", words)
     said = inverse.apply(facts.host, run.keep(number))
     note = said if isinstance(said, str) else ""
-    run.journal.append(facts.host.now(), run.id, "done", {"step": number})
+    told = {"why": mask(note)} if note else {}
+    run.journal.append(facts.host.now(), run.id, "done", {"step": number, **told})
     return Outcome(number, todo, "done", note, undoable=back is not None)
 
 

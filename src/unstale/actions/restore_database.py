@@ -119,12 +119,23 @@ class RestoreDatabase(Action):
                 next=f"The backup is {self.before}." if self.before else "Nothing was changed.",
             )
         if self.accept is not None:
-            host.backup_database(self.path, _replaced(keep))
+            self._keep(host, keep)
         self._restore(host, keep)
         if self.accept is None:
             return None
         host.write(f"{keep.state}/after.json", json.dumps(_digest(host, self.path)).encode())
         return f"the replaced database is {_replaced(keep)}"
+
+    def _keep(self, host: Host, keep: Keep) -> None:
+        """Keep the live content, unless it is what an earlier try has restored already: its rows are not there."""
+        partial = f"{_replaced(keep)}.partial"
+        if host.stat(_replaced(keep)) is not None and not self.losses(host):
+            return
+        for former in (partial, _replaced(keep)):
+            if host.stat(former) is not None:
+                host.remove(former, str(keep.state))
+        host.backup_database(self.path, partial)
+        host.rename(partial, _replaced(keep))
 
     def _restore(self, host: Host, keep: Keep) -> None:
         if self.before is not None:
