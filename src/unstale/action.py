@@ -73,6 +73,10 @@ class Action(ABC):
         Raises Failed or Halted with what is left.
         """
 
+    def journaled(self) -> Action:
+        """Return what the journal keeps of the action, where it decides for itself what a kill left."""
+        return self
+
     def recover(self, facts: Facts, keep: Keep) -> Decided | None:
         """Decide what a killed `apply` left; None leaves it to the inverse, which then takes it back.
 

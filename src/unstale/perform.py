@@ -164,9 +164,14 @@ def intent(number: int, step: Step, inverse: Action | None) -> dict[str, Any]:
         "title": step.action.title(),
         "codes": list(step.codes),
         "risk": step.action.risk.word,
-        "action": pack(step.action),
+        **({"action": pack(step.action.journaled())} if decides(step.action) else {}),
         "inverse": inverse and pack(inverse),
     }
+
+
+def decides(action: Action) -> bool:
+    """Return whether the action itself decides what a kill leaves of it."""
+    return type(action).recover is not Action.recover
 
 
 def pack(action: Action) -> dict[str, Any]:

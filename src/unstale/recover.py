@@ -75,14 +75,12 @@ def undecided(lines: tuple[Line, ...]) -> tuple[Line, ...]:
 
 def _decided(facts: Facts, run: Run, number: int, data: dict[str, Any]) -> tuple[str, str]:
     """Return the event that closes the step, and what became of it."""
-    if "action" not in data:
-        return "failed", "an older version of unstale began it, and may or may not have done it"
     keep = run.keep(number)
     try:
-        if "undoes" in data:  # what takes a step back may be done again
+        if "undoes" in data and "action" in data:  # what takes a step back may be done again
             _unpacked(data, "action").apply(facts.host, keep)
             return "done", "finished"
-        decided = _unpacked(data, "action").recover(facts, keep)
+        decided = _unpacked(data, "action").recover(facts, keep) if "action" in data else None
         if decided is not None:
             return "done" if decided.done else "failed", decided.words
         return _by_inverse(facts, keep, data)

@@ -10,7 +10,7 @@ from unstale.fact import Facts
 from unstale.history import Deed, History, history, overlapping
 from unstale.host import Host
 from unstale.journal import Journal
-from unstale.perform import Outcome, Run, Say, intent
+from unstale.perform import Outcome, Run, Say, intent, pack
 from unstale.plan import Step
 from unstale.promise import Losing, inverse_of, lacking, removed
 from unstale.redact import mask
@@ -49,7 +49,7 @@ def _take_back(
         raise Failed(what=inverse.title(), why=why_not, next="Look at it.")
     back = inverse.inverse(facts, run.keep(number))
     todo = Step(inverse, ())
-    words = {**intent(number, todo, back), "undoes": list(undoes)}
+    words = {**intent(number, todo, back), "undoes": list(undoes), "action": pack(inverse)}
     run.journal.append(facts.host.now(), run.id, "intent", words)
     said = inverse.apply(facts.host, run.keep(number))
     note = said if isinstance(said, str) else ""

@@ -17,7 +17,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from unstale.action import Keep
-from unstale.actions.database import settle
+from unstale.actions.migrated import settle
 from unstale.local import LocalHost
 
 
