@@ -45,6 +45,8 @@ class Action(ABC):
     layer: ClassVar[Layer]
     undoable: ClassVar[bool] = False
     restarts: ClassVar[bool] = False
+    stops: ClassVar[bool] = False
+    """Whether nothing of the project runs after it."""
 
     @abstractmethod
     def title(self) -> str:

@@ -29,6 +29,9 @@ class Losing(Protocol):
     def losses(self, host: Host) -> dict[str, int]:
         """Return the rows that would be lost by table; nothing where nothing was written."""
 
+    def unacceptable(self, host: Host) -> str | None:
+        """Return why those rows must not be given up, whoever uses the database, or None."""
+
     def accepting(self, rows: int) -> Action:
         """Return the same action, allowed to lose exactly so many and keeping what it replaces."""
 

@@ -80,11 +80,13 @@ def ready(
         missing = lacking(inverse, facts.host, deed)
         _require(deed, missing and (removed(past, deed, missing) or missing))
     steps = _accepting(steps, facts.host, accept)
+    stopped = False
     for at, (deed, inverse) in enumerate(steps):
         if not any(
             overlapping(deed, other) for other, _ in steps[:at]
         ):  # then it is judged in its turn
-            _require(deed, _blocked(inverse, facts))
+            _require(deed, _blocked(inverse, facts, stopped=stopped))
+        stopped = stopped or inverse.stops
     return [(deed.step, inverse) for deed, inverse in steps]
 
 
@@ -138,8 +140,11 @@ def _require(deed: Deed, why_not: str | None) -> None:
         )
 
 
-def _blocked(inverse: Action, facts: Facts) -> str | None:
+def _blocked(inverse: Action, facts: Facts, *, stopped: bool) -> str | None:
+    """Return what stands in the way; who uses a database does not where an earlier step stops them."""
     try:
+        if stopped and isinstance(inverse, Losing):
+            return inverse.unacceptable(facts.host)
         return inverse.blocked(facts.again())
     except (UnstaleError, OSError) as error:
         return f"it could not be looked at: {error}"

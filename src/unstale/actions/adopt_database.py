@@ -128,12 +128,10 @@ class ReleaseDatabase(Action):
         return replace(self, accept=rows)
 
     def blocked(self, facts: Facts) -> str | None:
-        return self._unacceptable(facts.host) or (
-            in_use(self.store, facts) if self.mended else None
-        )
+        return self.unacceptable(facts.host) or (in_use(self.store, facts) if self.mended else None)
 
     def apply(self, host: Host, keep: Keep) -> None:
-        if why_not := self._unacceptable(host):
+        if why_not := self.unacceptable(host):
             raise Failed(what=f"{self.path} stays under Alembic", why=why_not, next="unstale log")
         if self.store.revisions(host) and self.mended:
             self.store.restore(host, f"{self.kept}/{_BACKUP}", str(keep.state))
@@ -144,7 +142,8 @@ class ReleaseDatabase(Action):
             if host.stat(path, follow=False) is not None:
                 host.rename(path, f"{keep.trash}/{at}-{Path(path).name}")
 
-    def _unacceptable(self, host: Host) -> str | None:
+    def unacceptable(self, host: Host) -> str | None:
+        """Return why what is there now must not be given up: rows that would be lost, and that nobody accepted."""
         revisions = self.store.revisions(host)
         if revisions not in ((), (self.revision,)):
             return f"it was migrated since, to {' '.join(revisions)}"

@@ -106,18 +106,19 @@ class PutDatabaseBack(Action):
         return replace(self, accept=rows)
 
     def blocked(self, facts: Facts) -> str | None:
-        return self._unacceptable(facts.host) or in_use(self.store, facts)
+        return self.unacceptable(facts.host) or in_use(self.store, facts)
 
     def inverse(self, facts: Facts, keep: Keep) -> Action:
         return PutDatabaseBack(self.path, self.store, str(keep.state))
 
     def apply(self, host: Host, keep: Keep) -> None:
-        if why_not := self._unacceptable(host):
+        if why_not := self.unacceptable(host):
             raise Failed(what=f"{self.path} is not put back", why=why_not, next="Look at the rows.")
         host.makedirs(str(keep.state))
         self.store.put_back(host, self.kept, str(keep.state))
 
-    def _unacceptable(self, host: Host) -> str | None:
+    def unacceptable(self, host: Host) -> str | None:
+        """Return why what is there now must not be given up: rows that would be lost, and that nobody accepted."""
         lost = self.losses(host)
         total = sum(lost.values())
         if not lost or total == self.accept:

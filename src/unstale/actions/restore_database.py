@@ -91,7 +91,7 @@ class RestoreDatabase(Action):
         return replace(self, accept=rows)
 
     def blocked(self, facts: Facts) -> str | None:
-        why_not = self._unacceptable(facts.host)
+        why_not = self.unacceptable(facts.host)
         if why_not is not None:
             return why_not
         databases = facts.maybe(Databases) if self.before is None else None
@@ -111,7 +111,7 @@ class RestoreDatabase(Action):
     def apply(self, host: Host, keep: Keep) -> str | None:
         if host.stat(self.after) is None:
             return None  # the step ended before it changed anything
-        why_not = self.lacks(host) or self._unacceptable(host)
+        why_not = self.lacks(host) or self.unacceptable(host)
         if why_not is not None:
             raise Failed(
                 what=f"{self.path} is not restored",
@@ -148,7 +148,7 @@ class RestoreDatabase(Action):
         if self.existed and host.stat(moved) is not None:
             host.copy("/dev/null", self.path, like=moved)
 
-    def _unacceptable(self, host: Host) -> str | None:
+    def unacceptable(self, host: Host) -> str | None:
         """Return why it must not be restored now: the rows that would be lost, and that nobody accepted."""
         lost = self.losses(host)
         total = sum(lost.values())

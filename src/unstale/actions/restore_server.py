@@ -62,7 +62,7 @@ class RestoreServer(Action):
         return replace(self, accept=rows)
 
     def blocked(self, facts: Facts) -> str | None:
-        return self._unacceptable(facts.host) or in_use(self.store, facts)
+        return self.unacceptable(facts.host) or in_use(self.store, facts)
 
     def inverse(self, facts: Facts, keep: Keep) -> Action:
         return PutDatabaseBack(self.path, self.store, str(keep.state))
@@ -70,7 +70,7 @@ class RestoreServer(Action):
     def apply(self, host: Host, keep: Keep) -> None:
         if host.stat(self.after) is None:
             return  # the step ended before it changed anything
-        why_not = self.lacks(host) or self._unacceptable(host)
+        why_not = self.lacks(host) or self.unacceptable(host)
         if why_not is not None:
             raise Failed(
                 what=f"{self.path} is not restored",
@@ -80,7 +80,8 @@ class RestoreServer(Action):
         host.makedirs(str(keep.state))
         self.store.restore(host, self.before, str(keep.state))
 
-    def _unacceptable(self, host: Host) -> str | None:
+    def unacceptable(self, host: Host) -> str | None:
+        """Return why what is there now must not be given up: rows that would be lost, and that nobody accepted."""
         lost = self.losses(host)
         total = sum(lost.values())
         if not lost or total == self.accept:

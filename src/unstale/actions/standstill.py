@@ -34,6 +34,7 @@ class Stop(Action):
     risk: ClassVar[Risk] = Risk.DISRUPTIVE
     layer: ClassVar[Layer] = Layer.PROCESS
     undoable: ClassVar[bool] = True
+    stops: ClassVar[bool] = True
 
     root: str
     place: str
