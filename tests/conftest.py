@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,9 @@ import pytest
 from lab.arena import free_port
 from lab.engine import Engine, why_none
 from lab.waiting import wait_for
+
+for _ignored in (signal.SIGHUP, signal.SIGQUIT):  # under nohup every child would seem put into the background
+    signal.signal(_ignored, signal.SIG_DFL)
 
 APP = """\
 from fastapi import FastAPI
