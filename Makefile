@@ -4,6 +4,7 @@ STAMP := .venv/.made
 LOCKS := requirements/uv.txt requirements/dev.txt
 SOURCES := $(wildcard src health/src lab scripts bench tests health/tests)
 TYPED := $(wildcard src health/src lab scripts)
+SIDE_BY_SIDE := -n 3 --dist loadgroup # most of a test is waiting for a server
 again = || { echo "failed; again: $(1)" >&2; exit 1; }
 
 help: ## Say what each target does
@@ -17,7 +18,7 @@ $(STAMP): $(LOCKS) pyproject.toml health/pyproject.toml scripts/setup
 	@touch $@
 
 test: lint types ## Set up, then style, types and every test
-	@$(PYTHON) -m pytest $(call again,$(PYTHON) -m pytest)
+	@$(PYTHON) -m pytest $(SIDE_BY_SIDE) $(call again,$(PYTHON) -m pytest)
 
 lint: setup ## Check style and the direction of imports
 	@$(PYTHON) -m ruff check --quiet $(SOURCES) $(call again,$(PYTHON) -m ruff check --fix $(SOURCES))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +21,14 @@ from lab.engine import Engine, why_none
 from lab.postgres import Cluster
 from lab.postgres import why_none as why_no_postgres
 from lab.waiting import wait_for
+
+for _ignored in (
+    signal.SIGHUP,
+    signal.SIGQUIT,
+):  # under nohup every child would seem put into the background
+    signal.signal(_ignored, signal.SIG_DFL)
+
+_ON_THE_EXAMPLE = {"test_faults.py", "test_demo.py", "test_development.py", "test_example.py"}
 
 APP = """\
 from fastapi import FastAPI
@@ -201,3 +210,11 @@ def postgres() -> Iterator[Cluster]:
         yield started
     finally:
         started.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep on one worker what shares a costly fixture: the laid example, a Docker engine, a module's own."""
+    for item in items:
+        place = item.path.relative_to(Path(__file__).parent.parent)
+        costly = place.name in _ON_THE_EXAMPLE or item.get_closest_marker("docker") is not None
+        item.add_marker(pytest.mark.xdist_group("example" if costly else str(place)))

@@ -39,6 +39,31 @@ def test_source_says_what_makes_the_app(tmp_path: Path, source: str, kind: str, 
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "DATABASE_URL=sqlite:///./app.db  # local\n",
+        "export DATABASE_URL='sqlite:///./app.db'\n",
+        "TEST_DATABASE_URL=sqlite:///./test.db\nDATABASE_URL=sqlite:///./app.db\n",
+        "ANALYTICS_DB_URL=sqlite:///./other.db\nDB_URL=sqlite:///./app.db\n",
+    ],
+)
+def test_env_file_names_the_database_as_its_readers_read_it(tmp_path: Path, text: str) -> None:
+    found = project(tmp_path, {"main.py": "app = FastAPI()\n", ".env": text})
+    assert [each.url for each in found.databases] == ["sqlite:///./app.db"]
+
+
+@pytest.mark.parametrize(
+    ("lock", "packager"),
+    [("yarn.lock", "yarn"), ("bun.lock", "bun"), ("pnpm-lock.yaml", "pnpm"), ("other", "npm")],
+)
+def test_other_packagers_lock_beats_npms(tmp_path: Path, lock: str, packager: str) -> None:
+    manifest = '{"scripts": {"build": "vite build"}}'
+    files = {"package.json": manifest, "package-lock.json": '{"packages": {}}', lock: ""}
+    (front,) = project(tmp_path, files).frontends
+    assert front.packager == packager
+
+
+@pytest.mark.parametrize(
     "source", ['TEMPLATE = """\napp = FastAPI()\n"""\n', "# app = FastAPI()\n", "make(Flask)\n"]
 )
 def test_words_of_an_app_that_make_none_are_no_back_end(tmp_path: Path, source: str) -> None:

@@ -7,7 +7,10 @@ from collections.abc import Iterable
 
 MASK = "***"
 
-_SECRET_WORD = r"(?:secret|token|pass(?:w(?:or)?d|phrase)?(?![a-z])|pwd|api[-_]?key|key(?!error\b)|dsn|credential|auth)"
+_SECRET_WORD = (
+    r"(?:secret|token|passw(?:or)?d|passphrase|(?<![a-z])pass(?![a-z])|pwd|api[-_]?key|key(?!error\b)"
+    r"|dsn|credential|auth)"
+)
 # a password may hold "/" and "@"; a port and a path behind it are none
 _USERINFO = re.compile(r"(?<=://)([^/\s:@\['\"]*):(?!\d{1,5}(?:[/?#,\s]|$))([^\s'\"]+)@")
 _USER_IS_TOKEN = re.compile(r"(?<=://)([^/\s:@\['\"]+)@")

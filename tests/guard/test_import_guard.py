@@ -345,8 +345,8 @@ def test_tables_are_read_when_the_time_limit_is_swallowed(root: Path, thrown: st
         f"{MODELS}\nimport time\nwhile True:\n    try: time.sleep(9)\n    except {thrown}: pass\n"
     )
     (root / "app/main.py").write_text(body)
-    answer = guard(root, seconds=1)
-    assert "more than 1 s" in answer["failed"][0]["error"]
+    answer = guard(root, seconds=4)  # the models must have come by then, also on a busy machine
+    assert "more than 4 s" in answer["failed"][0]["error"]
     assert [table["name"] for table in answer["tables"]] == ["user"]
 
 
