@@ -122,14 +122,16 @@ def adopted(facts: Facts, made: Baseline, path: Path) -> tuple[str, str, bool]:
     """Adopt as the command does; return the verdict, every word said, and whether it is stamped."""
     store = SqliteStore(str(path))
     try:
-        found, mends = rehearsed(facts, store, made, f"{path}.scratch")
+        found, mends, expected = rehearsed(facts, store, made, f"{path}.scratch")
     except Refused as error:
         return REFUSED, str(error), bool(store.revisions(facts.host))
     finally:
         facts.host.discard(f"{path}.scratch")
     statements = tuple(one for each in mends for one in each.statements)
     kept = tuple(columns_of(store.schema(facts.host)).items())
-    adoption = Adoption(facts.project.backends[0], found, (), statements, "0123456789ab", kept)
+    adoption = Adoption(
+        facts.project.backends[0], found, (), statements, "0123456789ab", kept, expected
+    )
     place = Keep(path.parent / "trash" / path.stem, path.parent / "kept" / path.stem)
     AdoptDatabase(store, adoption, store.fingerprint(facts.host)).apply(facts.host, place)
     verdict = MENDED if mends else HARMLESS if found else EQUAL

@@ -441,3 +441,74 @@ def test_postgresql_is_adopted_with_all_its_drifts_mended(served: Site, postgres
     assert done.returncode == 0, done.stderr
     assert postgres.psql("SELECT to_regclass('alembic_version') IS NULL", database=name) == "t"
     assert postgres.psql(look, database=name) == before
+
+
+_CUT = """\
+import os, sys
+event, part, left = sys.argv.pop(1), sys.argv.pop(1), [int(sys.argv.pop(1))]
+def witness(name, args):
+    if name == event and any(part in str(each) for each in args):
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), 9)
+from unstale.cli.program import run
+sys.addaudithook(witness)
+sys.exit(run(tuple(sys.argv[1:])))
+"""
+
+
+def cut(site: Site, place: tuple[str, str, int], *words: str) -> None:
+    """Run a command that is killed before the n-th such event whose arguments have this part in them."""
+    argv = [sys.executable, "-c", _CUT, place[0], place[1], str(place[2]), *words]
+    done = subprocess.run(argv, cwd=site.root, env=site.environ(), capture_output=True, timeout=60)
+    assert done.returncode == -9, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("place", "replaced"),
+    [
+        (("os.link", "app.db", 1), False),
+        (("os.rename", "app.db.restoring", 1), False),
+        (("os.remove", "app.db.restoring", 2), True),
+    ],
+)
+def test_killed_restore_is_decided_by_the_next_command(
+    shop: Site, place: tuple[str, str, int], *, replaced: bool
+) -> None:
+    shop.unstale("db", "backup")
+    sql(shop, "INSERT INTO note (text) VALUES ('c')")
+    cut(shop, place, "db", "restore", "--yes")
+    assert notes(shop) == (2 if replaced else 3)
+    done = shop.unstale("db", "restore", "nothing")  # decides, and then does not know that backup
+    assert ("after its effect" in done.stderr, "before its effect" in done.stderr) == (
+        replaced,
+        not replaced,
+    )
+    undone = shop.unstale("undo", "--yes")
+    assert undone.stdout.startswith("✓ put" if replaced else "nothing to undo"), undone.stderr
+    assert notes(shop) == 3
+
+
+@pytest.mark.parametrize(
+    ("place", "stamped"),
+    [
+        (("os.rename", "env.py", 1), False),
+        (("os.rename", "restored.json", 1), False),
+        (("os.rename", "restored.json", 2), True),
+    ],
+)
+def test_killed_adoption_is_decided_by_the_next_command(
+    modelled: Site, place: tuple[str, str, int], *, stamped: bool
+) -> None:
+    sql(modelled, "ALTER TABLE person DROP COLUMN nick")
+    path = str(modelled.root / "app.db")
+    before = rows(path)
+    cut(modelled, place, "db", "adopt", "--yes")
+    found = sql(modelled, "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")[0]
+    assert bool(found) == stamped
+    modelled.unstale("db", "backup")
+    assert (modelled.root / "alembic.ini").exists() == stamped
+    undone = modelled.unstale("undo", "--yes")
+    assert undone.returncode == 0, undone.stderr
+    assert rows(path) == before
+    assert not (modelled.root / "alembic.ini").exists()

@@ -55,10 +55,10 @@ class Store(ABC):
 
     def fingerprint(self, host: Host) -> str:
         """Return a digest of the whole schema (tables, columns, constraints, indexes, triggers, views), not of rows."""
-        return hashlib.sha256(json.dumps(sorted(self.compared(host))).encode()).hexdigest()[:32]
+        return hashlib.sha256(json.dumps(self.schema(host)).encode()).hexdigest()[:32]
 
-    def compared(self, host: Host) -> Schema:
-        """Return the schema as two databases of one schema share it, where the server has more than one spelling."""
+    def definitions(self, host: Host) -> Schema:
+        """Return the schema in the database's own words, of which it may have several for the same."""
         return self.schema(host)
 
     @abstractmethod

@@ -70,6 +70,7 @@ class AdoptDatabase(Action):
         for path, text in self.adoption.files:
             host.makedirs(str(Path(path).parent), 0o755)
             host.write(path, text.encode(), 0o644)
+        note_digest(host, kept, self.adoption.expected)  # a kill may come before the true one
         stamp = f"INSERT INTO alembic_version (version_num) VALUES ('{self.adoption.revision}')"  # noqa: S608 - our own hexadecimal
         statements = (*self.adoption.statements, _TABLE, stamp)
         self.store.execute(host, statements, dict(self.adoption.unchanged))
@@ -105,6 +106,10 @@ class ReleaseDatabase(Action):
         there = any(facts.host.stat(path) for path in self.files)
         return not there and not self.store.revisions(facts.host)
 
+    def happened(self, host: Host) -> bool:
+        """Return whether the step that this takes back came to its effect."""
+        return self.store.revisions(host) == (self.revision,)
+
     def lacks(self, host: Host) -> str | None:
         """Return what is not there any more that this needs."""
         backup = f"{self.kept}/{_BACKUP}"
@@ -114,7 +119,9 @@ class ReleaseDatabase(Action):
         """Return the rows by table that were written since a mended database was stamped."""
         if not self.mended or not self.store.revisions(host):
             return {}
-        return written_since(digest_noted(host, self.kept), self.store.digest(host))
+        now = self.store.digest(host)
+        now.pop("alembic_version", None)  # ours
+        return written_since(digest_noted(host, self.kept), now)
 
     def accepting(self, rows: int) -> ReleaseDatabase:
         """Return the same, allowed to lose exactly so many rows from the live database."""

@@ -87,6 +87,10 @@ class PutDatabaseBack(Action):
     def settled(self, facts: Facts) -> bool:
         return not self.store.replaced(facts.host, self.kept)
 
+    def happened(self, host: Host) -> bool:
+        """Return whether the step that this takes back came to its effect."""
+        return self.store.replaced(host, self.kept)
+
     def lacks(self, host: Host) -> str | None:
         """Return what is not there any more that this needs."""
         return None if host.stat(self.kept) is not None else f"{self.kept} is no longer there"

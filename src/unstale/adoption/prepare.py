@@ -17,7 +17,7 @@ from unstale.errors import Absent, Failed, Refused
 from unstale.facts.migrations import MigrationHistories
 from unstale.facts.servers import DatabaseServers
 from unstale.facts.sqlite import Databases
-from unstale.store import Schema
+from unstale.store import Digest, Schema
 from unstale.stores.find import AnyStore
 from unstale.stores.postgres import PostgresStore
 from unstale.stores.sqlite import SqliteStore
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 class Adoption:
     """What would be done: the differences, the files to write, the statements, and the revision to stamp.
 
-    `unchanged` are the columns of each table whose rows must stay what they are.
+    `unchanged` are the columns of each table whose rows must stay what they are; `expected` is the digest that the copy
+    had once it was mended.
     """
 
     backend: Backend
@@ -40,6 +41,7 @@ class Adoption:
     statements: tuple[str, ...]
     revision: str
     unchanged: tuple[tuple[str, tuple[str, ...]], ...]
+    expected: Digest
 
     @property
     def real(self) -> tuple[Difference, ...]:
@@ -55,7 +57,7 @@ def prepare(facts: Facts, store: AnyStore) -> Adoption:
     made = baseline(facts, backend, store.kind, first)
     place = str(facts.project.state / "scratch" / secrets.token_hex(4))
     try:
-        found, mends = rehearsed(facts, store, made, place)
+        found, mends, expected = rehearsed(facts, store, made, place)
     finally:
         facts.host.discard(place)
     revisions = [(f"{first}_baseline.py", made.code)]
@@ -69,25 +71,25 @@ def prepare(facts: Facts, store: AnyStore) -> Adoption:
             raise _refused(f"{path} is already there", f"Look at it: cat {path}")
     statements = tuple(one for each in mends for one in each.statements)
     kept = tuple(columns_of(store.schema(facts.host)).items())
-    return Adoption(backend, found, files, statements, second if mends else first, kept)
+    return Adoption(backend, found, files, statements, second if mends else first, kept, expected)
 
 
 def rehearsed(
     facts: Facts, store: AnyStore, made: Baseline, place: str
-) -> tuple[tuple[Difference, ...], tuple[Mend, ...]]:
-    """Return every difference, and what mends the real ones, proven on a copy."""
+) -> tuple[tuple[Difference, ...], tuple[Mend, ...], Digest]:
+    """Return every difference, what mends the real ones, proven on a copy, and the digest of the mended copy."""
     host = facts.host
     with store.scratch(host, place, blank=True) as new:
         try:
             new.execute(host, made.sql, {})
         except Failed as error:
             raise _refused(f"the baseline does not run: {error.why}", "Mend the models.") from None
-        want, have = new.schema(host), store.schema(host)
+        want, have = new.definitions(host), store.definitions(host)
         found = differences(want, have, store.kind)
         real = tuple(each for each in found if not each.harmless)
         mends = _mends(facts, (store, new), want, have, real) if real else ()
         if not mends:
-            return found, ()
+            return found, (), {}
     with store.scratch(host, place) as copy:
         statements = tuple(one for each in mends for one in each.statements)
         try:
@@ -96,12 +98,14 @@ def rehearsed(
             words = "; ".join(each.words() for each in real)
             raise _refused(f"{error.why}. To be mended: {words}", "Mend the rows first.") from None
         left = [
-            each for each in differences(want, copy.schema(host), store.kind) if not each.harmless
+            each
+            for each in differences(want, copy.definitions(host), store.kind)
+            if not each.harmless
         ]
         if left:
             words = "; ".join(each.words() for each in left)
             raise _refused(f"no revision of ours mends this: {words}", "Mend it by hand first.")
-    return found, mends
+        return found, mends, copy.digest(host)
 
 
 def _mends(

@@ -18,7 +18,6 @@ from unstale.stores.note import Note, note_digest, write_note
 from unstale.stores.postgres_client import acted, asked, told
 from unstale.stores.postgres_dump import dump, rows_in
 from unstale.stores.postgres_schema import TABLES, guarded
-from unstale.stores.postgres_sql import normal
 from unstale.stores.postgres_twin import create_alike, drop, exchange, exists
 from unstale.stores.url_sources import UrlSource, url_of
 
@@ -67,8 +66,8 @@ class PostgresStore(Store):
     def schema(self, host: Host) -> Schema:
         return look.schema(host, self.environment(host))
 
-    def compared(self, host: Host) -> Schema:
-        return tuple(map(normal, self.schema(host)))
+    def definitions(self, host: Host) -> Schema:
+        return look.definitions(host, self.environment(host))
 
     def digest(self, host: Host, columns: Columns | None = None) -> Digest:
         return look.digest(host, self.environment(host), columns)
@@ -136,6 +135,8 @@ class PostgresStore(Store):
         former = self._former(host, kept)
         if former is not None and self.replaced(host, kept):
             self._exchange(host, keep, replace(self, database=former))
+        else:
+            drop(host, self.environment(host), self.names(kept)[0])  # of a run that was killed
 
     def _former(self, host: Host, kept: str) -> str | None:
         """Return the name under which the replaced database is kept, noted before the exchange."""

@@ -37,7 +37,12 @@ def revisions(host: Host, env: dict[str, str]) -> tuple[str, ...]:
 
 
 def schema(host: Host, env: dict[str, str]) -> Schema:
-    """Return the schema in pieces."""
+    """Return the schema in pieces, alike before a dump and after its restore."""
+    return tuple(sorted(map(normal, definitions(host, env))))
+
+
+def definitions(host: Host, env: dict[str, str]) -> Schema:
+    """Return the schema in pieces, each in the server's words, which are SQL."""
     rows = asked(host, env, SCHEMA)
     return tuple(
         sorted(
@@ -82,5 +87,5 @@ def users(host: Host, env: dict[str, str]) -> tuple[str, ...]:
 
 def _sum(rows: str, table: str, pieces: Schema) -> str:
     """Return one digest of a table's rows and, where asked for, of its definition."""
-    own = [normal(piece) for piece in pieces if piece.table == table]
+    own = [piece for piece in pieces if piece.table == table]
     return hashlib.sha256(json.dumps([rows, own]).encode()).hexdigest()[:32]

@@ -10,11 +10,11 @@ import click
 from unstale.actions.adopt_database import AdoptDatabase
 from unstale.adoption.models import creating
 from unstale.adoption.prepare import Adoption, prepare
+from unstale.cli.db.held import settled
 from unstale.cli.db.words import trail
 from unstale.cli.options import consent, facts_for
 from unstale.errors import Failed, Refused
 from unstale.fact import Facts
-from unstale.journal import locked
 from unstale.layer import Risk
 from unstale.perform import Run, begin, perform
 from unstale.plan import Plan, Step
@@ -32,7 +32,7 @@ def command(*, directory: str, database: str | None, dry_run: bool, yes: bool, f
     """Compare the database with its models both ways, mend real drift, and stamp it. No row changes."""
     facts = facts_for(directory, changing=True)
     store = one(facts, database)
-    with locked(facts.project.state, "db adopt", facts.host.now()):
+    with settled(facts, "db adopt"):
         adoption = prepare(facts, store)
         fingerprint = store.fingerprint(facts.host)
         edits = _edits(facts, adoption)

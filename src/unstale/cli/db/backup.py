@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from unstale.actions.back_up_database import BackUpDatabase
+from unstale.cli.db.held import settled
 from unstale.cli.db.words import size_of, trail
 from unstale.cli.options import facts_for
 from unstale.errors import Failed, Halted, Refused
 from unstale.fact import Facts
-from unstale.journal import locked
 from unstale.layer import Risk
 from unstale.perform import Run, begin, perform
 from unstale.plan import Plan, Step
@@ -32,7 +32,7 @@ def command(*, directory: str, database: str | None, output: str | None, form: s
     """Make a verified online backup; the app goes on meanwhile."""
     facts = facts_for(directory, changing=True)
     store = one(facts, database)
-    with locked(facts.project.state, "db backup", facts.host.now()):
+    with settled(facts, "db backup"):
         _require_there(facts, store)
         run = begin(facts, "db backup")
         target = _target(facts, store, run, output)

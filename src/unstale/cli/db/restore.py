@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from unstale.actions.replace_database import ReplaceDatabase, in_use
+from unstale.cli.db.held import settled
 from unstale.cli.db.words import age_of, revision_words, trail
 from unstale.cli.options import consent, facts_for
 from unstale.errors import Failed, Refused, UnstaleError, UsageError
 from unstale.fact import Facts
-from unstale.journal import locked
 from unstale.layer import Risk
 from unstale.perform import Run, begin, perform
 from unstale.plan import Plan, Step
@@ -37,7 +37,7 @@ def command(
     """Bring the newest backup back, or the file or run named. The replaced database is kept."""
     facts = facts_for(directory, changing=True)
     store = one(facts, database)
-    with locked(facts.project.state, "db restore", facts.host.now()):
+    with settled(facts, "db restore"):
         source = _source(facts, store, backup)
         rows = _verified(facts, store, source)
         _require_unused(facts, store)
