@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -15,10 +14,6 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-
-from unstale.action import Keep
-from unstale.actions.database import settle
-from unstale.local import LocalHost
 
 
 def marks(root: Path) -> dict[str, tuple[int, int, bytes]]:
@@ -306,12 +301,27 @@ def test_killed_unstale_takes_the_migration_with_it_and_the_retry_succeeds(
         db.execute("begin immediate")  # the orphan is gone: its lock is free
         db.rollback()
     assert filled.dump() == before
-    keep = Keep(state.parent, state.parent)
-    assert settle(LocalHost(changing=True), keep) == "before"
-    assert not (state.parent / "after.json").exists()
     done = filled.migrate("--yes")
+    assert "was cut off before its effect" in done["stderr"]
+    assert not (state.parent / "after.json").exists()
     assert done["state"] == "done", done
-    assert os.listdir(filled.site.state)
+    events = [each["event"] for each in filled.journal()]
+    assert events == ["begin", "intent", "failed", "begin", "intent", "done", "end"]
+
+
+def test_kill_after_the_commit_is_found_done_and_can_be_undone(filled: Any) -> None:
+    before = filled.dump()
+    assert filled.migrate("--yes")["state"] == "done"
+    (path,) = filled.site.state.rglob("journal.jsonl")
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))  # as a kill leaves it
+    (note,) = filled.site.state.rglob("after.json")
+    note.write_bytes(b"not noted")
+    again = filled.migrate("--yes")
+    assert again["state"] == "nothing"
+    assert "was cut off after its effect" in again["stderr"]
+    undone = filled.unstale("undo", "--yes")
+    assert undone.returncode == 0, undone.stderr
+    assert filled.dump() == before
 
 
 def test_documents_keep_the_schema(filled: Any, second: str) -> None:
@@ -326,7 +336,9 @@ def test_documents_keep_the_schema(filled: Any, second: str) -> None:
 
 
 def test_script_that_fills_rows_one_by_one_fills_no_record(filled: Any, second: str) -> None:
-    loop = "    for n in range(7000):\n        op.execute('insert into note (person_id) values (1)')\n"
+    loop = (
+        "    for n in range(7000):\n        op.execute('insert into note (person_id) values (1)')\n"
+    )
     filled.write("migrations/versions/b.py", second + loop)
     done = filled.migrate("--yes")
     assert done["state"] == "done", done

@@ -10,10 +10,11 @@ from typing import Any
 import click
 
 from unstale.actions.database import RunMigrations
+from unstale.cli.db.held import settled
 from unstale.cli.db.preparation import Wanted, look, rehearsed
 from unstale.cli.options import consent, facts_for
 from unstale.fact import Facts
-from unstale.journal import Journal, locked
+from unstale.journal import Journal
 from unstale.layer import Risk
 from unstale.perform import Outcome, begin, perform
 from unstale.plan import Plan, Step
@@ -49,7 +50,7 @@ def command(
     if dry_run:
         told, _ = migrating.prepare()
     else:
-        with locked(facts.project.state, "db migrate", facts.host.now()):
+        with settled(facts, "db migrate"):
             told = migrating.run(yes=yes)
     if form == "json":
         click.echo(json.dumps(document(told), indent=2))
