@@ -6,7 +6,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -179,12 +179,18 @@ class PostgresStore(Store):
                 dump(host, env, target)
                 words = ("--exit-on-error", "--no-owner", "--no-privileges", "-d", made, target)
                 acted(host, copy.environment(host), "pg_restore", *words)
-                # the live one has its statistics and hint bits: what is timed here would pay for them
-                acted(host, copy.environment(host), "psql", "-X", "-q", "-c", "VACUUM ANALYZE")
+                self._calm(host, copy.environment(host))
             yield copy
         finally:
             host.discard(target)
             drop(host, env, made)
+
+    def _calm(self, host: Host, env: dict[str, str]) -> None:
+        """Give a restored copy statistics, hint bits and clean pages, as the live one has: what is timed would pay."""
+        acted(host, env, "psql", "-X", "-q", "-c", "VACUUM ANALYZE")
+        # only a superuser or pg_checkpoint may; DROP DATABASE asks for one too
+        with suppress(Failed):
+            acted(host, env, "psql", "-X", "-q", "-c", "CHECKPOINT")
 
     def redirect(self, to: Store) -> dict[str, object]:
         return {"kind": self.kind, "live": self.name, "to": to.label.rpartition("/")[2]}
