@@ -254,6 +254,7 @@ def _probing(probe: Callable[[], Any]) -> Iterator[list[float]]:
                 felt.extend([time.monotonic() - since] if since else [])
                 since = None
             stop.wait(0.002)
+        felt.extend([time.monotonic() - since] if since else [])
 
     thread = threading.Thread(target=watch)
     thread.start()
