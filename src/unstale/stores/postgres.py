@@ -6,7 +6,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,7 +18,7 @@ from unstale.stores.note import Note, note_digest, write_note
 from unstale.stores.postgres_client import acted, asked, told
 from unstale.stores.postgres_dump import dump, rows_in
 from unstale.stores.postgres_schema import TABLES, guarded
-from unstale.stores.postgres_twin import create_alike, drop, exchange, exists
+from unstale.stores.postgres_twin import calm, create_alike, drop, exchange, exists
 from unstale.stores.url_sources import UrlSource, url_of
 
 if TYPE_CHECKING:
@@ -185,18 +185,11 @@ class PostgresStore(Store):
                 dump(host, env, target)
                 words = ("--exit-on-error", "--no-owner", "--no-privileges", "-d", made, target)
                 acted(host, copy.environment(host), "pg_restore", *words)
-                self._calm(host, copy.environment(host))
+                calm(host, copy.environment(host))
             yield copy
         finally:
             host.discard(target)
             drop(host, env, made)
-
-    def _calm(self, host: Host, env: dict[str, str]) -> None:
-        """Give a restored copy statistics, hint bits and clean pages, as the live one has: what is timed would pay."""
-        acted(host, env, "psql", "-X", "-q", "-c", "VACUUM ANALYZE")
-        # only a superuser or pg_checkpoint may; DROP DATABASE asks for one too
-        with suppress(Failed):
-            acted(host, env, "psql", "-X", "-q", "-c", "CHECKPOINT")
 
     def redirect(self, to: Store) -> dict[str, object]:
         return {"kind": self.kind, "live": self.name, "to": to.label.rpartition("/")[2]}

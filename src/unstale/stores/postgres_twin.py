@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from unstale.errors import Failed, Unavailable
-from unstale.stores.postgres_client import asked, identifier, literal, told
+from unstale.stores.postgres_client import acted, asked, identifier, literal, told
 
 if TYPE_CHECKING:
     from unstale.host import Host
@@ -53,6 +54,13 @@ def create_alike(host: Host, env: dict[str, str], old: str, new: str) -> None:
             why=error.why,
             next=f'Give the user that right: ALTER ROLE "{env.get("PGUSER", "…")}" CREATEDB',
         ) from None
+
+
+def calm(host: Host, env: dict[str, str]) -> None:
+    """Give a restored copy statistics, hint bits and clean pages, as the live one has: what is timed would pay."""
+    acted(host, env, "psql", "-X", "-q", "-c", "VACUUM ANALYZE")
+    with suppress(Failed):  # only a superuser or pg_checkpoint may; DROP DATABASE asks for one too
+        acted(host, env, "psql", "-X", "-q", "-c", "CHECKPOINT")
 
 
 def drop(host: Host, env: dict[str, str], name: str) -> None:
