@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from unstale import codec
 from unstale.action import Action, Keep
 from unstale.actions.restore_database import RestoreDatabase
 from unstale.actions.restore_server import RestoreServer
@@ -18,8 +20,8 @@ from unstale.layer import Layer, Risk
 from unstale.migration.case import Rehearsed
 from unstale.migration.patience import patience
 from unstale.migration.rehearsal import Migrated, migrate, rehearse, require_fit
-from unstale.migration.settle import expect, note, settle
 from unstale.migration.upgrade import Order
+from unstale.store import Schema
 from unstale.stores.find import AnyStore
 from unstale.stores.note import note_of
 from unstale.stores.sqlite import SqliteStore
@@ -101,7 +103,7 @@ class RunMigrations(Action):
             host, self.order, scratch_place(host, self.store, keep)
         )
         require_fit(rehearsed, self.budget)
-        expect(host, str(keep.state), self.store, source, rehearsed)
+        _write(host, f"{keep.state}/expected.json", self._expected(rehearsed, source))
         ran = self._run(host, keep, rehearsed, rows)
         return {
             "from": list(source),
@@ -119,8 +121,8 @@ class RunMigrations(Action):
             return {}
         target = f"{keep.state}/before.{'db' if isinstance(self.store, SqliteStore) else 'dump'}"
         self.store.backup(host, target)
-        taken = note_of(host, target)
-        return taken.rows if taken else {}
+        note = note_of(host, target)
+        return note.rows if note else {}
 
     def _run(self, host: Host, keep: Keep, rehearsed: Rehearsed, rows: dict[str, int]) -> Migrated:
         """Run it live between two notes of what the database holds: what undo may take back is what was noted last."""
@@ -131,12 +133,51 @@ class RunMigrations(Action):
                 host, self.order, rehearsed, record, rows=rows, shared=self.budget is not None
             )
         except UnstaleError as error:
-            settle(host, str(keep.state))
+            settle(host, keep)
             raise Failed(
                 what=error.what, why=error.why, next=f"{error.next} The backup is in {keep.state}."
             ) from None
-        note(host, self.store, noted)
+        _note(host, self.store, noted)
         return ran
+
+    def _expected(self, rehearsed: Rehearsed, source: tuple[str, ...]) -> dict[str, Any]:
+        return {
+            "store": codec.encode(self.store),
+            "before": _shape(source, rehearsed.live),
+            "after": _shape(rehearsed.revisions, rehearsed.expected),
+        }
+
+
+def settle(host: Host, keep: Keep) -> str:
+    """Decide what a run that ended half-way left, and note it for undo; `keep` is its step's.
+
+    Return "before", "after", or "between" where a script commits by itself. A run that never came to the live
+    database is "before" too.
+    """
+    if host.stat(f"{keep.state}/expected.json") is None:
+        return "before"
+    expected = json.loads(host.read(f"{keep.state}/expected.json"))
+    store: AnyStore = codec.decode(AnyStore, expected["store"])
+    now = json.loads(json.dumps(_shape(store.revisions(host), store.schema(host))))
+    found = next((word for word in ("before", "after") if expected[word] == now), "between")
+    if found == "before":
+        host.discard(f"{keep.state}/after.json")  # nothing is to be taken back
+    else:
+        _note(host, store, f"{keep.state}/after.json")
+    return found
+
+
+def _shape(revisions: tuple[str, ...], schema: Schema) -> dict[str, Any]:
+    return {"revisions": revisions, "schema": schema}
+
+
+def _write(host: Host, path: str, value: object) -> None:
+    host.write(path, json.dumps(value).encode())
+
+
+def _note(host: Host, store: AnyStore, target: str) -> None:
+    """Write what the database holds now; an empty one where it is missing."""
+    _write(host, target, store.digest(host))
 
 
 def migration(

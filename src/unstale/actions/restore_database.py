@@ -11,7 +11,6 @@ from unstale.action import Action, Keep
 from unstale.errors import Failed
 from unstale.facts.sqlite import Databases
 from unstale.layer import Layer, Risk
-from unstale.migration.settle import settle
 
 if TYPE_CHECKING:
     from unstale.fact import Facts
@@ -50,10 +49,6 @@ class RestoreDatabase(Action):
 
     def settled(self, facts: Facts) -> bool:
         return facts.host.stat(self.path) is None and not self.existed
-
-    def happened(self, host: Host) -> bool:
-        """Return whether the migration came to its end; decided from what its directory says."""
-        return settle(host, str(Path(self.after).parent)) == "after"
 
     def blocked(self, facts: Facts) -> str | None:
         lost = _written_since(facts.host, self)

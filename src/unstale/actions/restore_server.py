@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from unstale.action import Action, Keep
 from unstale.actions.replace_database import PutDatabaseBack, in_use
 from unstale.errors import Failed
 from unstale.layer import Layer, Risk
-from unstale.migration.settle import settle
 from unstale.store import Digest, written_since
 from unstale.stores.find import AnyStore
 
@@ -49,10 +47,6 @@ class RestoreServer(Action):
 
     def settled(self, facts: Facts) -> bool:
         return facts.host.stat(self.after) is None
-
-    def happened(self, host: Host) -> bool:
-        """Return whether the migration came to its end; decided from what its directory says."""
-        return settle(host, str(Path(self.after).parent)) == "after"
 
     def lacks(self, host: Host) -> str | None:
         """Return what is not there any more that this needs."""
