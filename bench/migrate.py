@@ -100,7 +100,7 @@ def main() -> int:
     parser.add_argument("kinds", nargs="*", default=[])
     parser.add_argument("--scale", type=float, default=1.0)
     asked = parser.parse_args()
-    cluster = Cluster()
+    cluster = Cluster(durable=True)
     chosen = [each for each in CASES if each.kind in (asked.kinds or ("sqlite", "postgresql"))]
     right: dict[str, list[bool]] = {}
     print(
@@ -254,6 +254,7 @@ def _probing(probe: Callable[[], Any]) -> Iterator[list[float]]:
                 felt.extend([time.monotonic() - since] if since else [])
                 since = None
             stop.wait(0.002)
+        felt.extend([time.monotonic() - since] if since else [])
 
     thread = threading.Thread(target=watch)
     thread.start()

@@ -14,7 +14,7 @@ from lab.waiting import wait_for
 SUPERUSER = "unstale"
 PASSWORD = "canary-Pg-4711"
 _PLACES = "/usr/lib/postgresql"
-_SLOPPY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=40")
+_SLOPPY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 
 
 def why_none() -> str | None:
@@ -31,9 +31,13 @@ def program(name: str) -> str | None:
 
 
 class Cluster:
-    """One cluster; `stop` ends it and removes it. Every connection needs the password."""
+    """One cluster; `stop` ends it and removes it. Every connection needs the password.
 
-    def __init__(self) -> None:
+    `durable`: it syncs, as a real one does; for measuring.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self.settings = ("max_connections=40", *(() if durable else _SLOPPY))
         self.place = Path(
             tempfile.mkdtemp(prefix="pg-")
         )  # short: a socket's name ends at 107 bytes
@@ -51,7 +55,7 @@ class Cluster:
             *("initdb", "-D", str(self.place / "data"), "-U", SUPERUSER, "-A", "scram-sha-256"),
             *("--pwfile", str(secret), "-E", "UTF8", "--locale", "C.UTF-8", "--no-sync"),
         )
-        settings = [word for each in _SLOPPY for word in ("-c", each)]
+        settings = [word for each in self.settings for word in ("-c", each)]
         argv = [str(program("postgres")), "-D", str(self.place / "data"), "-k", str(self.place)]
         argv += ["-c", "listen_addresses=", *settings]
         with (self.place / "log").open("wb") as log:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from unstale import sqlite_copy, sqlite_hands
+from unstale import sqlite_copy, sqlite_hands, sqlite_rows
 from unstale.errors import Failed, Unavailable
 
 _WRITER = """\
@@ -163,13 +163,13 @@ def test_backup_into_a_live_database_reaches_its_users(tmp_path: Path) -> None:
         db.execute("create table t (x)")
         db.execute("insert into t values (1)")
         sqlite_hands.backup(str(live), str(kept))
-        before = sqlite_hands.digest(str(live))
+        before = sqlite_rows.digest(str(live))
         db.execute("alter table t add column y")
         db.execute("insert into t values (2, 3)")
-        assert sqlite_hands.digest(str(live)) != before
+        assert sqlite_rows.digest(str(live)) != before
         sqlite_hands.backup(str(kept), str(live))
         assert db.execute("select * from t").fetchall() == [(1,)]
-        assert sqlite_hands.digest(str(live)) == before == sqlite_hands.digest(str(kept))
+        assert sqlite_rows.digest(str(live)) == before == sqlite_rows.digest(str(kept))
 
 
 def test_damaged_database_is_no_backup(tmp_path: Path) -> None:

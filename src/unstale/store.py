@@ -70,6 +70,10 @@ class Store(ABC):
         """Write an online backup to the file (0600), verify it, and write its note beside it. Raises Failed."""
 
     @abstractmethod
+    def rows(self, host: Host) -> dict[str, int]:
+        """Return the rows of each table, counted."""
+
+    @abstractmethod
     def execute(self, host: Host, statements: tuple[str, ...], unchanged: Columns) -> None:
         """Run statements in one transaction, taken back where the rows of these columns differ. Raises Failed."""
 
@@ -88,6 +92,10 @@ class Store(ABC):
     @abstractmethod
     def replaced(self, host: Host, kept: str) -> bool:
         """Return whether the restore that kept what it replaced in `kept` came to replace anything."""
+
+    @abstractmethod
+    def kept_as(self, host: Host, kept: str) -> str:
+        """Return where a person finds what the restore replaced: a path, or a database's name."""
 
     @abstractmethod
     def put_back(self, host: Host, kept: str, keep: str) -> None:

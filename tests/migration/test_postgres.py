@@ -68,16 +68,22 @@ def test_migration_is_rehearsed_beside_the_live_database_and_done(
 ) -> None:
     made = served(driver)
     there = made.databases()
+    done = made.migrate("--yes")
+    assert done["state"] == "done", done
+    assert {each["name"] for each in done["rehearsal"]["changes"]} >= {"email", "ix_person_email"}
+    assert made.query("select version_num from alembic_version") == "bbb2"
+    assert made.query("select count(*) from person where email like 'canary%'") == "2"
+    assert made.databases() == there
+
+
+def test_dry_run_changes_nothing(served: Callable[..., Served]) -> None:
+    made = served()
+    there, rows = made.databases(), made.query("select * from person order by id")
     told = made.migrate("--dry-run")
     assert (told["state"], told["code"]) == ("planned", 1), told
     assert told["rehearsal"]["done"]
-    assert {each["name"] for each in told["rehearsal"]["changes"]} >= {"email", "ix_person_email"}
     assert made.query("select version_num from alembic_version") == "aaa1"
-    assert made.databases() == there
-    done = made.migrate("--yes")
-    assert done["state"] == "done", done
-    assert made.query("select version_num from alembic_version") == "bbb2"
-    assert made.query("select count(*) from person where email like 'canary%'") == "2"
+    assert made.query("select * from person order by id") == rows
     assert made.databases() == there
 
 

@@ -100,6 +100,7 @@ def test_done_migration_is_proven_journaled_and_undone(filled: Any) -> None:
     begun = next(each for each in filled.journal() if each["event"] == "begin")
     assert (outcome["from"], outcome["to"]) == (["aaa1"], ["bbb2"])
     assert outcome["seconds"] > 0
+    assert "app.db at aaa1 → bbb2 in " in filled.unstale("log").stdout
     assert begun["data"]["by"]
     assert filled.migrate("--yes")["state"] == "nothing"
     undone = filled.unstale("undo", "--yes")
@@ -224,6 +225,9 @@ def test_lock_that_outlasts_the_app_is_refused_and_anyway_goes_on(filled: Any, s
         told = filled.migrate("--yes")
         assert (told["code"], told["state"], told["budget_s"]) == (2, "refused", 0.2)
         assert told["lint"][0]["code"] == "S2"
+        fixed = filled.unstale("fix", "SCH001", "--yes")
+        assert fixed.returncode == 1
+        assert "writes would be lost" in fixed.stdout
         assert "email" not in " ".join(filled.dump())
         assert filled.migrate("--yes", "--anyway")["state"] == "done"
 
@@ -314,6 +318,17 @@ def test_killed_unstale_takes_the_migration_with_it_and_the_retry_succeeds(
     assert os.listdir(filled.site.state)
 
 
+def test_run_that_was_cut_off_after_its_commit_is_noted_for_undo(filled: Any) -> None:
+    before = filled.dump()
+    assert filled.migrate("--yes")["state"] == "done"
+    (note,) = filled.site.state.rglob("after.json")
+    note.write_bytes(b"not noted")  # as a kill leaves it
+    assert settle(LocalHost(changing=True), Keep(note.parent, note.parent)) == "after"
+    undone = filled.unstale("undo", "--yes")
+    assert undone.returncode == 0, undone.stderr
+    assert filled.dump() == before
+
+
 def test_documents_keep_the_schema(filled: Any, second: str) -> None:
     path = Path(__file__).parents[2] / "docs/schema/unstale.migration-1.json"
     valid = Draft202012Validator(json.loads(path.read_text())).validate
@@ -326,7 +341,9 @@ def test_documents_keep_the_schema(filled: Any, second: str) -> None:
 
 
 def test_script_that_fills_rows_one_by_one_fills_no_record(filled: Any, second: str) -> None:
-    loop = "    for n in range(7000):\n        op.execute('insert into note (person_id) values (1)')\n"
+    loop = (
+        "    for n in range(7000):\n        op.execute('insert into note (person_id) values (1)')\n"
+    )
     filled.write("migrations/versions/b.py", second + loop)
     done = filled.migrate("--yes")
     assert done["state"] == "done", done

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.postgres import PASSWORD, program
+from unstale import codec
 from unstale.errors import Failed, Unavailable
 from unstale.local import LocalHost
 from unstale.redact import without_password
@@ -263,3 +265,72 @@ def test_url_becomes_libpq_variables(url: str, said: dict[str, str]) -> None:
 def test_other_urls_are_none_of_postgresqls() -> None:
     assert variables("mysql://a@b/c") is None
     assert variables("sqlite:///x.db") is None
+
+
+def test_owner_who_is_no_superuser_needs_no_more_than_the_right_to_make_databases(
+    host: LocalHost, postgres: Cluster, tmp_path: Path
+) -> None:
+    made = f"plain{next(_NUMBERS)}"
+    postgres.psql(f"CREATE ROLE {made} LOGIN CREATEDB PASSWORD '{PASSWORD}'")
+    postgres.psql(f"CREATE DATABASE {made} OWNER {made}")
+    postgres.psql(
+        f"ALTER DATABASE {made} CONNECTION LIMIT 20; REVOKE CONNECT ON DATABASE {made} FROM PUBLIC"
+    )
+    postgres.psql(f"SET ROLE {made}; {_SCHEMA}", database=made)
+    url = postgres.url(made, user=made)
+    (tmp_path / ".env").write_text(f"DATABASE_URL={url}\n")
+    store = PostgresStore(
+        without_password(url), UrlSource("DATABASE_URL", None, (str(tmp_path / ".env"),))
+    )
+    before = store.digest(host)
+    store.backup(host, str(tmp_path / "b.dump"))
+    with store.scratch(host, str(tmp_path / "s")) as copy:
+        assert copy.digest(host) == before
+    postgres.psql('DELETE FROM extra."odd name"', database=made)
+    store.restore(host, str(tmp_path / "b.dump"), str(tmp_path / "keep"))
+    assert store.digest(host) == before
+    said = "SELECT datconnlimit, (SELECT string_agg(a::text, ',' ORDER BY a::text) FROM unnest(datacl) a) FROM pg_database WHERE datname = "
+    kept = json.loads((tmp_path / "keep/replaced.json").read_text())["database"]
+    assert postgres.psql(f"{said}'{made}'") == postgres.psql(f"{said}'{kept}'")
+
+
+def test_killed_restore_leaves_the_old_one_and_what_was_made_is_dropped(
+    store: PostgresStore, host: LocalHost, postgres: Cluster, tmp_path: Path
+) -> None:
+    """Killed right before the exchange: the name of what would be kept is noted, and nothing is called so."""
+    store.backup(host, str(tmp_path / "b.dump"))
+    before = store.digest(host)
+    code = (
+        "import os, sys, json\n"
+        "def witness(event, args):\n"
+        "    if event == 'os.rename' and 'replaced.json' in str(args[1]): os.kill(os.getpid(), 9)\n"
+        "from unstale import codec\n"
+        "from unstale.local import LocalHost\n"
+        "from unstale.stores.postgres import PostgresStore\n"
+        "store = codec.decode(PostgresStore, json.loads(sys.argv[1]))\n"
+        "sys.addaudithook(witness)\n"
+        "store.restore(LocalHost(changing=True), sys.argv[2], sys.argv[3])\n"
+    )
+    words = [json.dumps(codec.encode(store)), str(tmp_path / "b.dump"), str(tmp_path / "keep")]
+    done = subprocess.run([sys.executable, "-c", code, *words], check=False)
+    assert done.returncode == -9
+    assert "_new_" in postgres.psql("SELECT datname FROM pg_database")
+    assert store.digest(host) == before
+    assert not store.replaced(host, str(tmp_path / "keep"))
+    store.put_back(host, str(tmp_path / "keep"), str(tmp_path / "keep2"))
+    assert "_new_" not in postgres.psql("SELECT datname FROM pg_database")
+    store.restore(host, str(tmp_path / "b.dump"), str(tmp_path / "keep"))
+    assert store.replaced(host, str(tmp_path / "keep"))
+
+
+def test_check_that_a_restore_spells_otherwise_is_the_same_schema(
+    store: PostgresStore, host: LocalHost, postgres: Cluster, name: str, tmp_path: Path
+) -> None:
+    postgres.psql(
+        "ALTER TABLE \"User\" ADD CONSTRAINT k CHECK (email IN ('a', 'b') OR (length(email) > 0 AND (email <> 'x')))",
+        database=name,
+    )
+    with store.scratch(host, str(tmp_path / "s")) as copy:
+        assert copy.definitions(host) != store.definitions(host)
+        assert copy.fingerprint(host) == store.fingerprint(host)
+        assert copy.digest(host) == store.digest(host)

@@ -285,7 +285,7 @@ def test_every_change_of_the_schema_changes_its_fingerprint(
 def test_backup_of_a_database_that_is_written_all_the_time_is_one_moment(
     store: SqliteStore, host: LocalHost, tmp_path: Path
 ) -> None:
-    write = "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)\nn = 0\nwhile True:\n c.execute('begin immediate'); c.execute('insert into note values (?, 1)', (n,)); c.execute('insert into User (email) values (?)', (f'x{n}',)); c.execute('commit'); n += 1"
+    write = "import sqlite3, sys, time\nc = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)\nn = 0\nwhile True:\n c.execute('begin immediate'); c.execute('insert into note values (?, 1)', (n,)); c.execute('insert into User (email) values (?)', (f'x{n}',)); c.execute('commit'); n += 1; time.sleep(0.002)"
     with subprocess.Popen([sys.executable, "-c", write, store.path]) as child:
         try:
             time.sleep(0.3)

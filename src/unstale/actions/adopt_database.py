@@ -43,12 +43,16 @@ class AdoptDatabase(Action):
     fingerprint: str
 
     def title(self) -> str:
-        what = "mend and stamp" if self.adoption.statements else "stamp"
+        what = "mend and stamp" if self.adoption.rehearsal.statements else "stamp"
         return f"back up {self.store.label}, {what} it at {self.adoption.revision}"
 
     def preview(self) -> tuple[str, ...]:
         written = tuple(f"write {path}" for path, _ in self.adoption.files)
-        return (*written, *self.adoption.statements, f"alembic stamp {self.adoption.revision}")
+        return (
+            *written,
+            *self.adoption.rehearsal.statements,
+            f"alembic stamp {self.adoption.revision}",
+        )
 
     def settled(self, facts: Facts) -> bool:
         return self.store.revisions(facts.host) == (self.adoption.revision,)
@@ -60,7 +64,7 @@ class AdoptDatabase(Action):
 
     def inverse(self, facts: Facts, keep: Keep) -> Action:
         paths = tuple(path for path, _ in self.adoption.files)
-        mended = bool(self.adoption.statements)
+        mended = bool(self.adoption.rehearsal.statements)
         kept, revision = str(keep.state), self.adoption.revision
         return ReleaseDatabase(self.store.label, self.store, paths, revision, kept, mended=mended)
 
@@ -70,9 +74,11 @@ class AdoptDatabase(Action):
         for path, text in self.adoption.files:
             host.makedirs(str(Path(path).parent), 0o755)
             host.write(path, text.encode(), 0o644)
-        note_digest(host, kept, self.adoption.expected)  # a kill may come before the true one
+        note_digest(
+            host, kept, self.adoption.rehearsal.expected
+        )  # a kill may come before the true one
         stamp = f"INSERT INTO alembic_version (version_num) VALUES ('{self.adoption.revision}')"  # noqa: S608 - our own hexadecimal
-        statements = (*self.adoption.statements, _TABLE, stamp)
+        statements = (*self.adoption.rehearsal.statements, _TABLE, stamp)
         self.store.execute(host, statements, dict(self.adoption.unchanged))
         note_digest(host, kept, self.store.digest(host))
 

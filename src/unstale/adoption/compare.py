@@ -12,6 +12,7 @@ from unstale.stores.postgres_sql import normal
 # Of these the definition is all: the names of constraints are given by whoever made the database.
 _NAMELESS = frozenset({"primary key", "unique", "check", "foreign key", "exclude"})
 _ALEMBICS = "alembic_version"
+_CASE = "SQLite's names ignore case; alembic's autogenerate does not, and will offer to drop one and add the other"
 _Key = tuple[str, str, str]
 
 
@@ -46,7 +47,7 @@ def differences(want: Schema, have: Schema, kind: str) -> tuple[Difference, ...]
     for each in _pairs(_keyed(want, kind), _keyed(have, kind)):
         around = (_of(want, each.table), _of(have, each.table))
         sides = Sides(each.kind, each.name, each.want, each.have, *around, kind)
-        seen.append(replace(each, harmless=reason(sides)))
+        seen.append(replace(each, harmless=each.harmless or reason(sides)))
     return tuple(
         sorted(seen, key=lambda each: (bool(each.harmless), each.table, each.kind, each.name))
     )
@@ -92,6 +93,8 @@ def _pairs(
         want, have = wanted.get(key), found.get(key)
         if want is None or have is None or want[1] != have[1]:
             yield _difference(want and want[0], have and have[0])
+        elif want[0].kind in ("table", "column") and want[0].name != have[0].name:
+            yield Difference(*want[0][:3], want[0].name, have[0].name, _CASE)
 
 
 def _difference(want: Piece | None, have: Piece | None) -> Difference:

@@ -18,7 +18,7 @@ from unstale.stores.note import Note, note_digest, write_note
 from unstale.stores.postgres_client import acted, asked, told
 from unstale.stores.postgres_dump import dump, rows_in
 from unstale.stores.postgres_schema import TABLES, guarded
-from unstale.stores.postgres_twin import create_alike, drop, exchange, exists
+from unstale.stores.postgres_twin import calm, create_alike, drop, exchange, exists
 from unstale.stores.url_sources import UrlSource, url_of
 
 if TYPE_CHECKING:
@@ -76,6 +76,9 @@ class PostgresStore(Store):
         """Return who else is connected: "server process 4711 (uvicorn, user app, from 10.0.0.2)"."""
         return look.users(host, self.environment(host))
 
+    def rows(self, host: Host) -> dict[str, int]:
+        return look.rows(host, self.environment(host))
+
     def execute(self, host: Host, statements: tuple[str, ...], unchanged: Columns) -> None:
         env = self.environment(host)
         tables = [each for each in asked(host, env, TABLES) if each["name"] in unchanged]
@@ -114,7 +117,7 @@ class PostgresStore(Store):
         new = replace(self, database=made)
         try:
             acted(host, new.environment(host), "pg_restore", "--exit-on-error", "-d", made, source)
-            have = {name: rows for name, (rows, _) in new.digest(host).items()}
+            have = new.rows(host)
             if want != have:
                 raise Failed(
                     what=f"the restored {self.label} is not equal to its backup",
@@ -129,6 +132,9 @@ class PostgresStore(Store):
     def replaced(self, host: Host, kept: str) -> bool:
         former = self._former(host, kept)
         return former is not None and exists(host, self.environment(host), former)
+
+    def kept_as(self, host: Host, kept: str) -> str:
+        return f"the database {self._former(host, kept)}"
 
     def put_back(self, host: Host, kept: str, keep: str) -> None:
         """Exchange the names again; what the restore brought stays under another name."""
@@ -179,6 +185,7 @@ class PostgresStore(Store):
                 dump(host, env, target)
                 words = ("--exit-on-error", "--no-owner", "--no-privileges", "-d", made, target)
                 acted(host, copy.environment(host), "pg_restore", *words)
+                calm(host, copy.environment(host))
             yield copy
         finally:
             host.discard(target)

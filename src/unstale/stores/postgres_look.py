@@ -14,7 +14,7 @@ from unstale.stores.postgres_sql import normal
 if TYPE_CHECKING:
     from unstale.host import Host
 
-_LOOK = 5.0  # seconds
+_LOOK = 8.0  # seconds; libpq gives a connection up after five
 _REVISIONS = "SELECT version_num FROM {}.alembic_version"
 
 
@@ -52,6 +52,17 @@ def definitions(host: Host, env: dict[str, str]) -> Schema:
     )
 
 
+def rows(host: Host, env: dict[str, str]) -> dict[str, int]:
+    """Return the rows of each table."""
+    queries = [
+        f"SELECT {literal(each['name'])} AS name, count(*) AS rows "
+        f"FROM {identifier(each['schema'])}.{identifier(each['bare'])}"
+        for each in asked(host, env, TABLES)
+    ]
+    found = asked(host, env, " UNION ALL ".join(queries)) if queries else []
+    return {each["name"]: int(each["rows"]) for each in found}
+
+
 def digest(host: Host, env: dict[str, str], columns: Columns | None) -> Digest:
     """Return rows and digest by table, from one snapshot."""
     tables = asked(host, env, TABLES)
@@ -65,10 +76,10 @@ def digest(host: Host, env: dict[str, str], columns: Columns | None) -> Digest:
         for each in tables
         if columns is None or each["name"] in columns
     ]
-    rows = asked(host, env, " UNION ALL ".join(queries)) if queries else []
+    found = asked(host, env, " UNION ALL ".join(queries)) if queries else []
     pieces = schema(host, env) if columns is None else ()
     return {
-        each["name"]: (int(each["rows"]), _sum(each["sum"], each["name"], pieces)) for each in rows
+        each["name"]: (int(each["rows"]), _sum(each["sum"], each["name"], pieces)) for each in found
     }
 
 

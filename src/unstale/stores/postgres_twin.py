@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from unstale.errors import Failed, Unavailable
-from unstale.stores.postgres_client import asked, identifier, literal, told
+from unstale.stores.postgres_client import acted, asked, identifier, literal, told
 
 if TYPE_CHECKING:
     from unstale.host import Host
@@ -15,9 +16,10 @@ _MAINTENANCE = ("postgres", "template1")
 _LISTS = "'local_preload_libraries', 'search_path', 'session_preload_libraries', 'temp_tablespaces'"
 _ALIKE = (
     """\
-SELECT format('CREATE DATABASE %I TEMPLATE template0 OWNER %I ENCODING %L LC_COLLATE %L LC_CTYPE %L TABLESPACE %I '
+SELECT format('CREATE DATABASE %I TEMPLATE template0 OWNER %I ENCODING %L LC_COLLATE %L LC_CTYPE %L '
   'CONNECTION LIMIT %s', {new}, pg_get_userbyid(d.datdba), pg_encoding_to_char(d.encoding), d.datcollate, d.datctype,
-  t.spcname, d.datconnlimit) || CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN format(' LOCALE_PROVIDER icu '
+  d.datconnlimit) || CASE t.spcname WHEN 'pg_default' THEN '' ELSE format(' TABLESPACE %I', t.spcname) END
+  || CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN format(' LOCALE_PROVIDER icu '
   'ICU_LOCALE %L', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale')) ELSE '' END AS sql, 0 AS at
   FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = {old}
 UNION ALL SELECT CASE s.setrole WHEN 0 THEN format('ALTER DATABASE %I', {new}) ELSE
@@ -52,6 +54,13 @@ def create_alike(host: Host, env: dict[str, str], old: str, new: str) -> None:
             why=error.why,
             next=f'Give the user that right: ALTER ROLE "{env.get("PGUSER", "…")}" CREATEDB',
         ) from None
+
+
+def calm(host: Host, env: dict[str, str]) -> None:
+    """Give a restored copy statistics, hint bits and clean pages, as the live one has: what is timed would pay."""
+    acted(host, env, "psql", "-X", "-q", "-c", "VACUUM ANALYZE")
+    with suppress(Failed):  # only a superuser or pg_checkpoint may; DROP DATABASE asks for one too
+        acted(host, env, "psql", "-X", "-q", "-c", "CHECKPOINT")
 
 
 def drop(host: Host, env: dict[str, str], name: str) -> None:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from unstale.errors import Failed
+from unstale.sqlite_hands import TABLES, quoted
 from unstale.store import Columns, Digest, Schema, Store
 from unstale.stores.note import Note, note_digest, note_of, write_note
+from unstale.stores.sqlite_file import real_path, same_file, users
 from unstale.stores.sqlite_schema import MASTER, STATEMENTS, pieces
-from unstale.stores.sqlite_users import users
 
 if TYPE_CHECKING:
     from unstale.host import Host
 
 SIDES = ("-wal", "-shm", "-journal")
 _ABSENT = "nothing-was-there"
-_LINKS = 40  # as the kernel follows, path_resolution(7)
 _REVISIONS = "SELECT version_num FROM alembic_version"
 
 
@@ -58,6 +56,15 @@ class SqliteStore(Store):
     def digest(self, host: Host, columns: Columns | None = None) -> Digest:
         return host.digest_database(self.path, columns) if self.size(host) else {}
 
+    def rows(self, host: Host) -> dict[str, int]:
+        if not self.size(host):
+            return {}
+        (names,) = host.query_database(self.path, (TABLES,))
+        tables = [str(row[0]) for row in names or ()]
+        counts = tuple(f"SELECT count(*) FROM {quoted(name)}" for name in tables)
+        answers = host.query_database(self.path, counts)
+        return {name: rows[0][0] for name, rows in zip(tables, answers, strict=True) if rows}
+
     def execute(self, host: Host, statements: tuple[str, ...], unchanged: Columns) -> None:
         host.change_database(self.path, statements, unchanged)
 
@@ -91,29 +98,31 @@ class SqliteStore(Store):
 
     def restore(self, host: Host, source: str, keep: str) -> None:
         self.verify(host, source)
-        path = self._real(host)
+        path = real_path(host, self.path)
         seen = host.stat(path)
         if seen is None:
             host.write(f"{keep}/{_ABSENT}", b"")
         self._replace(host, source, keep, like=path if seen else None)
 
     def replaced(self, host: Host, kept: str) -> bool:
-        path = self._real(host)
+        path = real_path(host, self.path)
         if host.stat(f"{kept}/{_ABSENT}") is not None:
             return host.stat(path) is not None
-        source = f"{kept}/{path.rpartition('/')[2]}"
-        return host.stat(source) is not None and not _same(host, source, path)
+        source = self.kept_as(host, kept)
+        return host.stat(source) is not None and not same_file(host, source, path)
+
+    def kept_as(self, host: Host, kept: str) -> str:
+        return f"{kept}/{real_path(host, self.path).rpartition('/')[2]}"
 
     def put_back(self, host: Host, kept: str, keep: str) -> None:
-        path = self._real(host)
-        name = path.rpartition("/")[2]
-        source = f"{kept}/{name}"
+        path = real_path(host, self.path)
+        source = self.kept_as(host, kept)
         if not self.replaced(host, kept):
             return
         if host.stat(f"{kept}/{_ABSENT}") is not None:
             for suffix in (*SIDES, ""):
                 if host.stat(path + suffix) is not None:
-                    host.rename(path + suffix, f"{keep}/{name}{suffix}")
+                    host.rename(path + suffix, self.kept_as(host, keep) + suffix)
         elif any(host.stat(source + suffix) for suffix in SIDES):  # damaged, they were kept apart
             host.backup_database(source, f"{keep}/whole.db")
             self._replace(host, f"{keep}/whole.db", keep, like=source)
@@ -122,7 +131,7 @@ class SqliteStore(Store):
 
     def _replace(self, host: Host, source: str, keep: str, like: str | None) -> None:
         """Copy it beside the file first, which takes long; the exchange takes an instant."""
-        path = self._real(host)
+        path = real_path(host, self.path)
         staged = f"{path}.restoring"
         host.discard(staged)  # of a run that was killed
         try:
@@ -139,17 +148,7 @@ class SqliteStore(Store):
             host.discard(staged)
 
     def users(self, host: Host) -> tuple[str, ...]:
-        return users(host, self._real(host))
-
-    def _real(self, host: Host) -> str:
-        """Return the file that a link at the path leads to: SQLite keeps the WAL beside that one."""
-        path = self.path
-        for _ in range(_LINKS):
-            seen = host.stat(path, follow=False)
-            if seen is None or seen.kind != "link":
-                break
-            path = os.path.normpath(Path(path).parent / host.readlink(path))
-        return path
+        return users(host, real_path(host, self.path))
 
     def scratch(
         self, host: Host, place: str, *, blank: bool = False
@@ -181,15 +180,6 @@ def _damaged(source: str, why: str) -> Failed:
         why=why,
         next="Nothing was changed. unstale db status lists the others.",
     )
-
-
-def _same(host: Host, one: str, other: str) -> bool:
-    """Return whether both names lead to one file: the kept one is a link until the exchange."""
-    seen, here = host.stat(one), host.stat(other)
-    if seen is None or here is None:
-        return False
-    same = (seen.device, seen.inode) == (here.device, here.inode)
-    return same or (seen.size == here.size and host.hash(one) == host.hash(other))
 
 
 def _rows(digest: Digest) -> dict[str, int]:

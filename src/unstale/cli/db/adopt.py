@@ -70,16 +70,16 @@ def _adopt(facts: Facts, run: Run, action: AdoptDatabase) -> None:
 
 def _show(store: AnyStore, adoption: Adoption, *, whole: bool, err: bool) -> None:
     click.echo(f"{printable(store.label)} against its models", err=err)
-    if not adoption.differences:
+    if not adoption.rehearsal.differences:
         click.echo("  equal", err=err)
-    for each in adoption.differences:
+    for each in adoption.rehearsal.differences:
         mark = "=" if each.harmless else "≠"
         click.echo(f"  {mark} {printable(each.words())}", err=err)
         why = each.harmless or "mended, tried on a copy"
         click.echo(f"      {printable(why)}", err=err)
     for path, _ in adoption.files:
         click.echo(f"  writes {printable(path)}", err=err)
-    for statement in adoption.statements if whole else ():
+    for statement in adoption.rehearsal.statements if whole else ():
         click.echo(f"  runs {printable(statement)}", err=err)
     click.echo(f"  stamps {adoption.revision}", err=err)
 
@@ -121,10 +121,10 @@ def _document(
                 "have": each.have and printable(each.have),
                 "harmless": each.harmless or None,
             }
-            for each in adoption.differences
+            for each in adoption.rehearsal.differences
         ],
         "files": [printable(path) for path, _ in adoption.files],
-        "statements": [printable(each) for each in adoption.statements],
+        "statements": [printable(each) for each in adoption.rehearsal.statements],
         "edits": [
             {"file": printable(path), "line": line, "text": printable(text)}
             for path, line, text in edits

@@ -11,6 +11,7 @@ import click
 
 from unstale.actions.database import RunMigrations
 from unstale.cli.db.preparation import Wanted, look, rehearsed
+from unstale.cli.db.words import trail
 from unstale.cli.options import consent, facts_for
 from unstale.fact import Facts
 from unstale.journal import Journal, locked
@@ -75,8 +76,18 @@ class _Migrating:
         run = begin(self.facts, "db migrate")
         todo = Plan((Step(action, ()),))
         (outcome,) = perform(run, todo, self.facts, limit=Risk.DISRUPTIVE, say=self._say)
+        told = _told(told, outcome, run.id, run.journal)
+        if told.outcome is not None:
+            kept = run.keep(1).state
+            words = {key: told.outcome[key] for key in ("from", "to")}
+            words |= {
+                "database": told.database,
+                "took_s": told.outcome["seconds"],
+                "file": str(kept),
+            }
+            trail(run, self.facts.host.now(), words)
         run.journal.append(self.facts.host.now(), run.id, "end", {})
-        return _told(told, outcome, run.id, run.journal)
+        return told
 
     def prepare(self) -> tuple[Told, RunMigrations | None]:
         """Show what is pending, the lint and the rehearsal; the action is None where it may not go on."""

@@ -50,6 +50,9 @@ def command(
         click.echo(json.dumps(_document(run, store, source, now, rows, took), indent=2))
     else:
         click.echo(f"✓ {printable(store.label)} replaced by {printable(source)} in {took:.1f} s")
+        there = store.kept_as(facts.host, str(run.keep(1).state))
+        if now != {}:
+            click.echo(f"  what was there is kept: {printable(there)}")
         click.echo(f"take it back: unstale undo {run.id}")
     return 0
 
@@ -120,7 +123,7 @@ def _require_unused(facts: Facts, store: AnyStore) -> None:
 def _rows_now(facts: Facts, store: AnyStore) -> dict[str, int] | None:
     """Return the rows by table, None where it cannot be read: a restore is what it may need."""
     try:
-        return {name: rows for name, (rows, _) in store.digest(facts.host).items()}
+        return store.rows(facts.host)
     except UnstaleError:
         return None
 

@@ -1,4 +1,7 @@
-"""Who has a SQLite file open: open files (proc(5), /proc/PID/fd), and locks, also of processes that may not be read."""
+"""Where a SQLite file is, whether two are one, and who has it open.
+
+Open files tell (proc(5), /proc/PID/fd), and locks do, also of processes that may not be read.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unstale.redact import mask_words
@@ -13,6 +17,7 @@ from unstale.redact import mask_words
 if TYPE_CHECKING:
     from unstale.host import Host
 
+_LINKS = 40  # as many as the kernel follows, path_resolution(7)
 _LOCK = re.compile(r"\d+: (?!->).* (\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) ")
 
 
@@ -25,6 +30,25 @@ def users(host: Host, path: str) -> tuple[str, ...]:
     }
     pids = {*_locking(host, files), *(pid for pid in _pids(host) if _holds(host, pid, path, files))}
     return tuple(f"process {pid} ({_command(host, pid)})" for pid in sorted(pids - {os.getpid()}))
+
+
+def real_path(host: Host, path: str) -> str:
+    """Return the file that a link at the path leads to: SQLite keeps the WAL beside that one."""
+    for _ in range(_LINKS):
+        seen = host.stat(path, follow=False)
+        if seen is None or seen.kind != "link":
+            break
+        path = os.path.normpath(Path(path).parent / host.readlink(path))
+    return path
+
+
+def same_file(host: Host, one: str, other: str) -> bool:
+    """Return whether both names lead to one file: the kept one is a link until the exchange."""
+    seen, here = host.stat(one), host.stat(other)
+    if seen is None or here is None:
+        return False
+    same = (seen.device, seen.inode) == (here.device, here.inode)
+    return same or (seen.size == here.size and host.hash(one) == host.hash(other))
 
 
 def _pids(host: Host) -> Iterator[int]:

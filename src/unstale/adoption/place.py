@@ -1,0 +1,82 @@
+"""Where an adoption belongs: the back end that uses the database, the directory of its migrations, and its URL."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unstale.errors import Refused
+from unstale.facts.servers import DatabaseServers
+from unstale.facts.sqlite import Databases
+from unstale.stores.find import AnyStore
+from unstale.stores.postgres import PostgresStore
+from unstale.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from unstale.fact import Facts
+    from unstale.project import Backend
+
+
+def backend_of(facts: Facts, store: AnyStore) -> Backend:
+    """Return the one back end that uses the database. Raises Refused."""
+    if isinstance(store, SqliteStore):
+        files = facts.get(Databases).files
+        paths = {
+            place.backend for each in files if each.path == store.path for place in each.places
+        }
+    else:
+        servers = facts.get(DatabaseServers).servers
+        paths = {each.backend for each in servers if each.url == store.url}
+    found = [each for each in facts.project.backends if each.path in paths]
+    if len(found) == 1 and found[0].kind != "django":
+        return found[0]
+    why = (
+        "Django has migrations of its own"
+        if found and len(found) == 1
+        else "no single back end uses it"
+    )
+    raise refused(why, "unstale db status")
+
+
+def history_of(facts: Facts, backend: Backend) -> tuple[Path, Path | None]:
+    """Return the directory of alembic.ini, and the one for scripts where a configuration is there already."""
+    for each in facts.project.migrations:
+        if each.kind == "alembic" and each.versions and each.config.is_relative_to(backend.path):
+            return each.config.parent, each.versions[0]
+    return backend.path, None
+
+
+def url_of(facts: Facts, store: AnyStore, backend: Backend) -> str:
+    """Return the expression for env.py that finds the URL as the app does; no password is in it."""
+    if isinstance(store, PostgresStore):
+        if "+asyncpg" in store.url or "+psycopg_async" in store.url:
+            why = "its URL names an asynchronous driver, which needs another env.py"
+            raise refused(why, "alembic init -t async alembic, then adopt again")
+        key = store.source.key if store.source.key.isidentifier() else "DATABASE_URL"
+        fallback = ""
+    else:
+        places = [
+            place
+            for each in facts.get(Databases).files
+            if each.path == store.path
+            for place in each.places
+        ]
+        named = [
+            place.source.rpartition(" ")[2] for place in places if not place.source.endswith(".py")
+        ]
+        key = next((each for each in named if each.isidentifier()), "")
+        path = os.path.relpath(store.path, backend.path / "alembic")
+        fallback = f'f"sqlite:///{{os.path.dirname(os.path.abspath(__file__))}}/{path}"'
+    parts = [f'os.environ.get("{key}")'] if key else []
+    if key and backend.env_files:
+        env = os.path.relpath(backend.env_files[0], backend.path / "alembic")
+        parts.append(
+            f'dotenv_values(os.path.join(os.path.dirname(__file__), "{env}")).get("{key}")'
+        )
+    return " or ".join([*parts, *([fallback] if fallback else [])])
+
+
+def refused(why: str, following: str) -> Refused:
+    """Return the refusal; nothing was touched."""
+    return Refused(what="the database is not adopted", why=why, next=following)
