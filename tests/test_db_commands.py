@@ -203,7 +203,9 @@ def test_database_that_was_damaged_is_restored_and_kept(shop: Site) -> None:
 def test_project_without_a_database_says_so(site: Site) -> None:
     assert "no database" in site.unstale("db", "status").stderr
     assert site.unstale("db", "backup").returncode == 2
-    assert site.unstale("db", "nothing").returncode == 2
+    wrong = site.unstale("db", "bakup")
+    assert (wrong.returncode, "did you mean backup?" in wrong.stderr) == (2, True)
+    assert site.unstale("db").stdout.startswith("Usage: unstale db")
 
 
 def test_adoption_stamps_without_a_row_changed_and_is_taken_back_whole(modelled: Site) -> None:
@@ -313,6 +315,17 @@ def test_adoption_without_alembic_names_the_line_to_add(modelled: Site, tmp_path
 
 
 # PostgreSQL
+
+
+def test_server_that_does_not_answer_and_missing_clients_are_said(site: Site) -> None:
+    site.write(".env", f"DATABASE_URL=postgresql://app:{PASSWORD}@127.0.0.1:1/shop\n")
+    done = silent(site.unstale("db", "status"))
+    assert done.returncode == 3
+    assert "127.0.0.1:1/shop" in done.stdout
+    site.more = {"PATH": str(site.root)}
+    done = silent(site.unstale("db", "status"))
+    assert "cannot run psql: it is not installed" in done.stdout
+    assert silent(site.unstale("db", "backup")).returncode == 2
 
 
 @pytest.fixture
