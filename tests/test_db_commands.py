@@ -208,8 +208,12 @@ def test_project_without_a_database_says_so(site: Site) -> None:
     assert site.unstale("db").stdout.startswith("Usage: unstale db")
 
 
-def test_adoption_stamps_without_a_row_changed_and_is_taken_back_whole(modelled: Site) -> None:
+@pytest.mark.parametrize("url", ["", "sqlite+aiosqlite:///./app.db"], ids=["source", ".env"])
+def test_adoption_stamps_without_a_row_changed_and_is_taken_back_whole(
+    modelled: Site, url: str
+) -> None:
     path = str(modelled.root / "app.db")
+    modelled.write(".env", f"DATABASE_URL={url}\n") if url else None
     before, files = rows(path), set(modelled.root.rglob("*"))
     dry = modelled.unstale("db", "adopt", "--dry-run")
     assert dry.returncode == 0, dry.stderr
@@ -232,6 +236,7 @@ def test_adoption_stamps_without_a_row_changed_and_is_taken_back_whole(modelled:
         subprocess.run([*alembic, "check"], cwd=modelled.root, capture_output=True).returncode == 0
     )
     assert rows(path) == before
+    assert ("dotenv_values" in (modelled.root / "alembic/env.py").read_text()) == bool(url)
     again = modelled.unstale("db", "adopt", "--yes")
     assert again.returncode == 2
     assert "is under Alembic already" in again.stderr
