@@ -532,3 +532,42 @@ def test_killed_adoption_is_decided_by_the_next_command(
     assert undone.returncode == 0, undone.stderr
     assert rows(path) == before
     assert not (modelled.root / "alembic.ini").exists()
+
+
+_WRITER = """\
+import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1], timeout=5, isolation_level=None)
+number = 0
+while True:
+    db.execute("INSERT INTO person (email, name) VALUES (?, 'w')", (f"w{number}",))
+    number += 1
+    print(number, flush=True)
+    time.sleep(0.002)
+"""
+
+
+def test_rows_that_are_written_during_an_adoption_stay(modelled: Site) -> None:
+    sql(
+        modelled,
+        "PRAGMA journal_mode = wal",
+        "DROP INDEX ix_note_person_id",
+        "ALTER TABLE note DROP COLUMN price",
+    )
+    argv = [sys.executable, "-c", _WRITER, str(modelled.root / "app.db")]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        child.stdout.readline()
+        try:
+            done = modelled.unstale("db", "adopt", "--yes")
+            assert done.returncode == 0, done.stderr
+            assert child.poll() is None
+        finally:
+            child.kill()
+        committed = int(child.stdout.read().split()[-1])
+    assert sql(modelled, "SELECT count(*) FROM person WHERE name = 'w'")[0][0][0] >= committed
+    assert (
+        sql(modelled, "SELECT count(*) FROM pragma_table_info('note') WHERE name = 'price'")[0][0][
+            0
+        ]
+        == 1
+    )
