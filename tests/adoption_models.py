@@ -23,7 +23,13 @@ class Kind(enum.Enum):
     PAPER = "paper"
 
 
+class Mood(enum.Enum):
+    GLAD = "glad"
+    SAD = "sad"
+
+
 class Person(SQLModel, table=True):
+    mood: Mood | None = None
     id: int | None = Field(default=None, primary_key=True)
     email: str = Field(unique=True, index=True)
     name: str = Field(sa_column=Column(sa.String(40, collation="NOCASE"), nullable=False))

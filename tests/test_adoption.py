@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -25,7 +26,7 @@ from unstale.action import Keep
 from unstale.actions.adopt_database import AdoptDatabase
 from unstale.adoption.compare import columns_of
 from unstale.adoption.models import Baseline, baseline
-from unstale.adoption.prepare import Adoption, rehearsed
+from unstale.adoption.prepare import Adoption, _require_short, rehearsed
 from unstale.detect import find_project
 from unstale.errors import Failed, Refused
 from unstale.fact import Facts
@@ -179,3 +180,20 @@ def test_rows_that_differ_take_everything_back(site: Path, facts: Facts, made: B
     with pytest.raises(Failed, match="no such table: nowhere"):
         store.execute(facts.host, ("DROP TABLE tag", "DROP TABLE nowhere"), {})
     assert (store.digest(facts.host), store.fingerprint(facts.host)) == (before, shape)
+
+
+def test_adoption_that_keeps_writers_waiting_is_refused_while_somebody_writes(
+    site: Path, facts: Facts
+) -> None:
+    path = site.parent / "busy.db"
+    drifted(site, path, 1, ())
+    store = SqliteStore(str(path))
+    _require_short(facts, store, 60.0)  # nobody would wait
+    hold = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('select 1 from note'); print(1, flush=True); sys.stdin.read()"
+    argv = [sys.executable, "-c", hold, str(path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        child.stdout.readline()
+        _require_short(facts, store, 0.2)
+        with pytest.raises(Refused, match=rf"wait 60.0 s, and process {child.pid} "):
+            _require_short(facts, store, 60.0)

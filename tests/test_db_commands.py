@@ -203,11 +203,17 @@ def test_database_that_was_damaged_is_restored_and_kept(shop: Site) -> None:
 def test_project_without_a_database_says_so(site: Site) -> None:
     assert "no database" in site.unstale("db", "status").stderr
     assert site.unstale("db", "backup").returncode == 2
-    assert site.unstale("db", "nothing").returncode == 2
+    wrong = site.unstale("db", "bakup")
+    assert (wrong.returncode, "did you mean backup?" in wrong.stderr) == (2, True)
+    assert site.unstale("db").stdout.startswith("Usage: unstale db")
 
 
-def test_adoption_stamps_without_a_row_changed_and_is_taken_back_whole(modelled: Site) -> None:
+@pytest.mark.parametrize("url", ["", "sqlite+aiosqlite:///./app.db"], ids=["source", ".env"])
+def test_adoption_stamps_without_a_row_changed_and_is_taken_back_whole(
+    modelled: Site, url: str
+) -> None:
     path = str(modelled.root / "app.db")
+    modelled.write(".env", f"DATABASE_URL={url}\n") if url else None
     before, files = rows(path), set(modelled.root.rglob("*"))
     dry = modelled.unstale("db", "adopt", "--dry-run")
     assert dry.returncode == 0, dry.stderr
@@ -230,6 +236,7 @@ def test_adoption_stamps_without_a_row_changed_and_is_taken_back_whole(modelled:
         subprocess.run([*alembic, "check"], cwd=modelled.root, capture_output=True).returncode == 0
     )
     assert rows(path) == before
+    assert ("dotenv_values" in (modelled.root / "alembic/env.py").read_text()) == bool(url)
     again = modelled.unstale("db", "adopt", "--yes")
     assert again.returncode == 2
     assert "is under Alembic already" in again.stderr
@@ -315,6 +322,17 @@ def test_adoption_without_alembic_names_the_line_to_add(modelled: Site, tmp_path
 # PostgreSQL
 
 
+def test_server_that_does_not_answer_and_missing_clients_are_said(site: Site) -> None:
+    site.write(".env", f"DATABASE_URL=postgresql://app:{PASSWORD}@127.0.0.1:1/shop\n")
+    done = silent(site.unstale("db", "status"))
+    assert done.returncode == 3
+    assert "127.0.0.1:1/shop" in done.stdout
+    site.more = {"PATH": str(site.root)}
+    done = silent(site.unstale("db", "status"))
+    assert "cannot run psql: it is not installed" in done.stdout
+    assert silent(site.unstale("db", "backup")).returncode == 2
+
+
 @pytest.fixture
 def told(tmp_path: Path) -> Iterator[Path]:
     """A directory of clients that write down their argv, and then are the real ones."""
@@ -398,6 +416,7 @@ _PG_DRIFTS = {
     "missing foreign key": "ALTER TABLE note DROP CONSTRAINT note_person_id_fkey",
     "missing check": "ALTER TABLE note DROP CONSTRAINT ck_note_text",
     "other type": "ALTER TABLE person ALTER COLUMN level TYPE bigint",
+    "enum without its newest value": "ALTER TYPE mood RENAME VALUE 'SAD' TO 'OLD'",
     "missing table": "DROP TABLE tag",
     "extra table and view": "CREATE TABLE spare (a int); CREATE VIEW texts AS SELECT a FROM spare",
 }
@@ -428,6 +447,7 @@ def test_postgresql_is_adopted_with_all_its_drifts_mended(served: Site, postgres
         "column person.level",
         "index note.ix_note_person_id",
         "table tag.tag",
+        "type .mood",
     } <= real
     assert (
         postgres.psql("SELECT version_num FROM alembic_version", database=name)
@@ -512,3 +532,42 @@ def test_killed_adoption_is_decided_by_the_next_command(
     assert undone.returncode == 0, undone.stderr
     assert rows(path) == before
     assert not (modelled.root / "alembic.ini").exists()
+
+
+_WRITER = """\
+import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1], timeout=5, isolation_level=None)
+number = 0
+while True:
+    db.execute("INSERT INTO person (email, name) VALUES (?, 'w')", (f"w{number}",))
+    number += 1
+    print(number, flush=True)
+    time.sleep(0.002)
+"""
+
+
+def test_rows_that_are_written_during_an_adoption_stay(modelled: Site) -> None:
+    sql(
+        modelled,
+        "PRAGMA journal_mode = wal",
+        "DROP INDEX ix_note_person_id",
+        "ALTER TABLE note DROP COLUMN price",
+    )
+    argv = [sys.executable, "-c", _WRITER, str(modelled.root / "app.db")]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        child.stdout.readline()
+        try:
+            done = modelled.unstale("db", "adopt", "--yes")
+            assert done.returncode == 0, done.stderr
+            assert child.poll() is None
+        finally:
+            child.kill()
+        committed = int(child.stdout.read().split()[-1])
+    assert sql(modelled, "SELECT count(*) FROM person WHERE name = 'w'")[0][0][0] >= committed
+    assert (
+        sql(modelled, "SELECT count(*) FROM pragma_table_info('note') WHERE name = 'price'")[0][0][
+            0
+        ]
+        == 1
+    )

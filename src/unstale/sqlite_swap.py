@@ -43,10 +43,13 @@ def _settle(place: Path) -> None:
     """
     if not place.exists():
         return
-    with suppress(sqlite3.Error), reading(str(place)) as connection:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        with closing(sqlite3.connect(place, timeout=0)) as writer:
-            writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    try:
+        with reading(str(place)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        return
+    with suppress(sqlite3.Error), closing(sqlite3.connect(place, timeout=0)) as writer:
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _keep(place: Path, keep: Path) -> None:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from unstale.fact import Facts
     from unstale.host import Host
 
-_BACKUP = "before.db"
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS alembic_version "
     "(version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
@@ -70,7 +69,7 @@ class AdoptDatabase(Action):
 
     def apply(self, host: Host, keep: Keep) -> None:
         kept = str(keep.state)
-        self.store.backup(host, f"{kept}/{_BACKUP}")
+        self.store.backup(host, backup_in(kept, self.store))
         for path, text in self.adoption.files:
             host.makedirs(str(Path(path).parent), 0o755)
             host.write(path, text.encode(), 0o644)
@@ -118,7 +117,7 @@ class ReleaseDatabase(Action):
 
     def lacks(self, host: Host) -> str | None:
         """Return what is not there any more that this needs."""
-        backup = f"{self.kept}/{_BACKUP}"
+        backup = backup_in(self.kept, self.store)
         return f"{backup} is no longer there" if self.mended and not host.stat(backup) else None
 
     def losses(self, host: Host) -> dict[str, int]:
@@ -140,7 +139,7 @@ class ReleaseDatabase(Action):
         if why_not := self.unacceptable(host):
             raise Failed(what=f"{self.path} stays under Alembic", why=why_not, next="unstale log")
         if self.store.revisions(host) and self.mended:
-            self.store.restore(host, f"{self.kept}/{_BACKUP}", str(keep.state))
+            self.store.restore(host, backup_in(self.kept, self.store), str(keep.state))
         elif self.store.revisions(host):
             self.store.execute(host, ("DROP TABLE alembic_version",), {})
         hide(host, keep.trash)
@@ -159,3 +158,8 @@ class ReleaseDatabase(Action):
             return None
         named = ", ".join(f"{rows} of {name}" for name, rows in lost.items())
         return f"it was written since; these rows would be lost: {named}; {total} in all"
+
+
+def backup_in(kept: str, store: AnyStore) -> str:
+    """Return the name of the step's backup."""
+    return f"{kept}/before.{'db' if store.kind == 'sqlite' else 'dump'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from unstale.facts.environ import environ_of
 from unstale.layer import Layer
 from unstale.project import DatabaseUrl
 from unstale.redact import without_password
+
+_INI = "sqlalchemy.url"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class DatabaseServers(Fact):
                 if postgres(each.url) and (each.backend, each.key) not in said
             ),
         ]
+        found = found or [each for each in _configured(facts) if postgres(each.url)]
         if not found:
             raise Absent(
                 what="no PostgreSQL",
@@ -83,6 +87,20 @@ def _written(facts: Facts, url: DatabaseUrl) -> Server:
     path, _, key = url.source.rpartition(" ")
     files = dict.fromkeys((path, *_files(facts, url.backend)))
     return Server(url.url, key, None, tuple(files), url.backend)
+
+
+def _configured(facts: Facts) -> list[Server]:
+    """Return what alembic.ini names, which counts where nothing else says anything."""
+    found = []
+    for each in facts.project.migrations if not facts.project.databases else ():
+        parser = configparser.RawConfigParser()
+        with suppress(configparser.Error, OSError):
+            parser.read_string(facts.host.read(str(each.config)).decode("utf-8", "replace"))
+        url = without_password(parser.get("alembic", _INI, fallback=""))
+        owners = [back.path for back in facts.project.backends]
+        backend = owners[0] if len(owners) == 1 else None
+        found.append(Server(url, _INI, None, (str(each.config),), backend))
+    return found
 
 
 def _files(facts: Facts, backend: Path | None) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ import importlib
 
 import click
 
+from unstale.settings import nearest
+
 COMMANDS = {
     "status": "What each database is, its revision, its backups, and who holds it.",
     "backup": "Make a verified online backup.",
@@ -28,11 +30,23 @@ class _Databases(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - a bug of ours
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS:
+            near = nearest(args[0], tuple(COMMANDS))
+            more = f"; did you mean {near}?" if near else ""
+            raise click.UsageError(f"unknown command: db {args[0]}{more}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=_Databases)
-def command() -> None:
+@click.group(cls=_Databases, invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
     """Look after the project's databases."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())

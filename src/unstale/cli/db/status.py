@@ -58,7 +58,7 @@ def _row(facts: Facts, store: AnyStore) -> Row:
         more = _sqlite(facts, store) if isinstance(store, SqliteStore) else _server(facts, store)
         row.update(more)
     except (UnstaleError, OSError) as error:
-        row["error"] = printable(mask(getattr(error, "why", str(error))))
+        row["error"] = printable(mask(str(error)))
     backups = kept(facts.host, facts.project.state, store.label)
     return {**row, "backups": [_backup(each) for each in backups]}
 
@@ -129,9 +129,10 @@ def _backup(each: Kept) -> Row:
 def _show(facts: Facts, row: Row) -> None:
     journal = f", {row['journal']} journal" if row["journal"] else ""
     wal = f" and {size_of(row['wal_size'])} of WAL" if row["wal_size"] else ""
-    click.echo(f"{row['database']}  ({row['kind']}, {size_of(row['size'])}{wal}{journal})")
+    size = "" if row["error"] else f", {size_of(row['size'])}"
+    click.echo(f"{row['database']}  ({row['kind']}{size}{wal}{journal})")
     if row["error"]:
-        click.echo(f"  cannot look: {row['error']}")
+        click.echo(f"  {row['error']}")
     elif row["size"] is not None:
         click.echo(f"  {revision_words(tuple(row['revisions']))}{_standing(row)}")
     for user in row["users"]:
