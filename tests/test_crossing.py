@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -137,9 +138,21 @@ def test_kill_at_every_call_leaves_the_source_whole_or_the_target(
         if killed and not target.exists():  # what follows a crash: the same move again
             hands.rename(str(source), str(target))
             assert snapshot(target) == before
+            assert [each.name for each in target.parent.iterdir()] == ["tree"]
     assert number > 60
     assert left == {(True, False), (True, True), (False, True)}
     print(f"\nkilled at {number - 1} calls: source whole, target whole, or both")
+
+
+def test_remains_of_a_killed_move_go_with_the_next(tmp_path: Path, other: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    tree(tmp_path / f".unstale-{ended.pid}-departing")
+    tree(tmp_path / f".unstale-{os.getpid()}-departing")  # of one that is at work
+    tree(other / f".unstale-{ended.pid}-arriving-1")
+    hands.rename(str(tree(tmp_path / "tree")), str(other / "tree"))
+    names = sorted(each.name for each in (*tmp_path.iterdir(), *other.iterdir()))
+    assert names == [f".unstale-{os.getpid()}-departing", "other", "tree"]
 
 
 def test_full_target_leaves_the_source_and_no_remains(tmp_path: Path) -> None:
@@ -172,14 +185,15 @@ def test_source_that_is_written_to_meanwhile_is_not_lost(
 ) -> None:
     """After the copy, before the source is out of the way: a writer that has the file open."""
     source = tree(tmp_path / "tree")
-    real = crossing._set_aside
+    real, looks = crossing._marks, []
 
-    def late(path: str, aside: str) -> str:
-        place = real(path, aside)
-        Path(place, "deep/file").write_text("written meanwhile")
-        return place
+    def late(path: str) -> crossing.Marks:
+        looks.append(path)
+        if len(looks) == 2:
+            Path(path, "deep/file").write_text("written meanwhile")
+        return real(path)
 
-    monkeypatch.setattr(crossing, "_set_aside", late)
+    monkeypatch.setattr(crossing, "_marks", late)
     with pytest.raises(Failed, match="it was changed while it was copied"):
         hands.rename(str(source), str(other / "tree"))
     assert (source / "deep/file").read_text() == "written meanwhile"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from changes import Clock, Migrate, done, mounted, project, rows, sql, trash, undone
+from test_schemas import valid
 
 from unstale import prune as limits
 from unstale import removal
@@ -92,6 +93,8 @@ def test_undo_of_a_pruned_step_says_when_its_trash_was_removed(
     assert "7 no longer (removed to keep within the limits)" in capsys.readouterr().out
     assert program.run(("log",)) == 0
     assert f"trash/{runs[0]}" in capsys.readouterr().out
+    assert program.run(("log", "--verify", "--format", "json")) == 0
+    assert valid(capsys.readouterr().out, "unstale.log/1")["verified"]["pruned"] == 7
 
 
 def test_newest_runs_stay_whatever_their_age_and_size(facts: Facts, clock: Clock) -> None:

@@ -284,6 +284,21 @@ def test_row_written_after_the_number_was_named_is_not_lost(facts: Facts, shop: 
     assert rows(shop) == ["a", "b", "c", "d", "e"]
 
 
+def test_rows_of_a_database_migrated_twice_are_counted_once(
+    facts: Facts, shop: Path, say: Say
+) -> None:
+    run = done(
+        facts,
+        Migrate(str(shop), "ALTER TABLE note ADD one TEXT"),
+        Migrate(str(shop), "ALTER TABLE note ADD two TEXT"),
+    )
+    sql(shop, "INSERT INTO note (text) VALUES ('d')")
+    assert "--accept-data-loss=1" in say("undo", run, "--yes")[1]
+    code, words = say("undo", run, "--yes", "--accept-data-loss=1")
+    assert code == 0, words
+    assert rows(shop) == ["a", "b", "c"]
+
+
 def test_deleted_row_counts_as_a_change(facts: Facts, shop: Path) -> None:
     run = done(facts, Migrate(str(shop), "ALTER TABLE note ADD one TEXT"))
     sql(shop, "DELETE FROM note WHERE text < 'c'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import re
 import shutil
 import stat
 from contextlib import suppress
@@ -14,6 +15,8 @@ from unstale import removal
 from unstale.errors import Failed
 
 _CHUNK = 1 << 20
+_REMAINS = re.compile(r"\.unstale-(\d+)-(?:arriving|departing)(?:-\d+)?")
+
 Marks = dict[str, tuple[int, ...]]
 
 
@@ -23,6 +26,8 @@ def across(source: str, target: str) -> None:
     Raises Failed when the source holds what cannot be copied or changes meanwhile, OSError; both leave it as it was.
     """
     removal.require_unmounted(source)
+    for path in (source, target):
+        _clear(os.path.dirname(path))
     before = _marks(source)
     arriving, departing = _beside(target, "arriving"), _beside(source, "departing")
     try:
@@ -44,6 +49,14 @@ def across(source: str, target: str) -> None:
     removal.delete(departing)
 
 
+def _clear(directory: str) -> None:
+    """Delete what a killed move left: a half copy, or a source whose copy had arrived whole."""
+    for name in os.listdir(directory):
+        left = _REMAINS.fullmatch(name)
+        if left and not os.path.exists(f"/proc/{left[1]}"):
+            _discard(f"{directory}/{name}")
+
+
 def _beside(path: str, word: str) -> str:
     """Return a free name in the same directory. The path's own is not in it: it may be as long as a name may be."""
     place = Path(path).parent / f".unstale-{os.getpid()}-{word}"
@@ -55,26 +68,21 @@ def _beside(path: str, word: str) -> str:
 
 
 def _departed(source: str, aside: str, before: Marks) -> str:
-    """Move the source out of the way and return where it is. Raises Failed, it being back, when it was written to."""
-    place = _set_aside(source, aside)
-    if _marks(place) != before:
-        if place != source:
-            os.rename(place, source)
-        raise _changed(source)
-    return place
+    """Move the source out of the way and return where it is. Raises Failed, it being back, when it was written to.
 
-
-def _set_aside(source: str, aside: str) -> str:
-    """Return where the source is now: where it was on overlayfs, which may not rename a directory of a lower layer.
-
-    The target is whole by then (https://docs.kernel.org/filesystems/overlayfs.html, "redirect_dir").
+    It stays where it is on overlayfs, which may not rename a directory of a lower layer; the target is whole by then
+    (https://docs.kernel.org/filesystems/overlayfs.html, "redirect_dir").
     """
     try:
         os.rename(source, aside)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        return source
+        aside = source
+    if _marks(aside) != before:
+        if aside != source:
+            os.rename(aside, source)
+        raise _changed(source)
     return aside
 
 

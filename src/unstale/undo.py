@@ -78,11 +78,12 @@ def ready(
     for deed, inverse in steps:
         missing = lacking(inverse, facts.host, deed)
         _require(deed, missing and (removed(past, deed, missing) or missing))
-    steps = _accepting(steps, facts.host, accept)
-    for at, (deed, inverse) in enumerate(steps):
-        if not any(
-            overlapping(deed, other) for other, _ in steps[:at]
-        ):  # then it is judged in its turn
+    first = [
+        not any(overlapping(deed, other) for other in chosen[:at]) for at, deed in enumerate(chosen)
+    ]
+    steps = _accepting(steps, first, facts.host, accept)
+    for (deed, inverse), alone in zip(steps, first, strict=True):
+        if alone:  # else it is judged in its turn, when the later step is gone
             _require(deed, _blocked(inverse, facts))
     return [(deed.step, inverse) for deed, inverse in steps]
 
@@ -145,12 +146,15 @@ def _blocked(inverse: Action, facts: Facts) -> str | None:
 
 
 def _accepting(
-    steps: list[tuple[Deed, Action]], host: Host, accept: int | None
+    steps: list[tuple[Deed, Action]], first: list[bool], host: Host, accept: int | None
 ) -> list[tuple[Deed, Action]]:
     """Let each step lose the rows that it must, where a person named exactly their sum. Raises Refused."""
     if accept is None:
         return steps
-    losses = [each.losses(host) if isinstance(each, Losing) else {} for _, each in steps]
+    losses = [
+        each.losses(host) if alone and isinstance(each, Losing) else {}
+        for (_, each), alone in zip(steps, first, strict=True)
+    ]
     right = sum(rows for each in losses for rows in each.values())
     if accept != right:
         tables = [f"{rows} of {name}" for each in losses for name, rows in each.items()]

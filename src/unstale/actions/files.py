@@ -96,7 +96,12 @@ class PutBack(Action):
             if host.stat(kept, follow=False) is None:
                 continue
             if host.stat(original, follow=False) is not None:
-                host.rename(original, _kept(keep, at, original))
+                aside = _kept(keep, at, original)
+                if (
+                    aside == kept
+                ):  # the very step is unwound, and what it moved, or was moving, is there
+                    continue
+                host.rename(original, aside)
             host.rename(kept, original)
 
 
