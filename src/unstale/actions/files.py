@@ -33,13 +33,12 @@ class MoveToTrash(Action):
 
     def inverse(self, facts: Facts, keep: Keep) -> Action:
         there = (facts.host.stat(path, follow=False) is not None for path in self.paths)
-        return PutBack(
-            tuple(
-                (_kept(keep, at, path), path)
-                for (at, path), moved in zip(enumerate(self.paths), there, strict=True)
-                if moved
-            )
+        pairs = (
+            (_kept(keep, at, path), path)
+            for (at, path), moved in zip(enumerate(self.paths), there, strict=True)
+            if moved
         )
+        return PutBack(tuple(pairs))
 
     def apply(self, host: Host, keep: Keep) -> None:
         hide(host, keep.trash)
