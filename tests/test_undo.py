@@ -274,6 +274,17 @@ def test_number_of_rows_is_refused_where_none_would_be_lost(
     assert say("undo", run, "--yes")[0] == 0
 
 
+def test_number_of_rows_is_no_error_where_all_is_taken_back_already(
+    facts: Facts, shop: Path, say: Say
+) -> None:
+    """As after an undo that was killed and finished by the next command."""
+    run = done(facts, Migrate(str(shop), "ALTER TABLE note ADD one TEXT"))
+    undone(facts, run)
+    code, words = say("undo", run, "--yes", "--accept-data-loss", "1")
+    assert code == 0
+    assert "nothing to undo" in words
+
+
 def test_row_written_after_the_number_was_named_is_not_lost(facts: Facts, shop: Path) -> None:
     run = done(facts, Migrate(str(shop), "ALTER TABLE note ADD one TEXT"))
     sql(shop, "INSERT INTO note (text) VALUES ('d')")

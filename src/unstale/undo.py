@@ -71,9 +71,10 @@ def ready(
     """
     past = history(journal.lines())
     chosen = _chosen(past, target, step)
-    if chosen:
-        _require_here(facts, past, target)
-        _require_last(past, chosen)
+    if not chosen:
+        return []
+    _require_here(facts, past, target)
+    _require_last(past, chosen)
     steps = [(each, inverse_of(each, past)) for each in chosen]
     for deed, inverse in steps:
         missing = lacking(inverse, facts.host, deed)
