@@ -260,6 +260,24 @@ def test_replaced_database_is_kept_as_a_backup_is(
     assert rows(facts.project.state / "backups" / run.id / "1/replaced.db") == ["a", "mine"]
 
 
+def test_database_in_the_trash_is_no_trash(facts: Facts, clock: Clock) -> None:
+    path = facts.project.root / "shop.db"
+    sql(path, "CREATE TABLE note (text TEXT)")
+    first = done(facts, trash(path))
+    newest = daily(facts, clock, 5)[2:]
+    pruned(facts, trash=NONE)
+    assert kept(facts.project.trash) == [first, *newest]
+
+
+def test_trash_that_a_process_still_uses_stays(facts: Facts, clock: Clock) -> None:
+    first = moved(facts, "file")
+    newest = daily(facts, clock, 3)
+    with (facts.project.trash / first / "1/0-file").open("rb"):
+        assert pruned(facts, trash=NONE) == ()
+    pruned(facts, trash=NONE)
+    assert kept(facts.project.trash) == newest
+
+
 def test_log_that_a_server_still_writes_stays(facts: Facts, shop: tuple[Path, list[str]]) -> None:
     log = facts.project.state / "backups" / shop[1][0] / "2/output.log"
     log.parent.mkdir()
