@@ -79,12 +79,11 @@ def ready(
     for deed, inverse in steps:
         missing = lacking(inverse, facts.host, deed)
         _require(deed, missing and (removed(past, deed, missing) or missing))
-    first = [
-        not any(overlapping(deed, other) for other in chosen[:at]) for at, deed in enumerate(chosen)
-    ]
-    steps = _accepting(steps, first, facts.host, accept)
-    for (deed, inverse), alone in zip(steps, first, strict=True):
-        if alone:  # else it is judged in its turn, when the later step is gone
+    steps = _accepting(steps, facts.host, accept)
+    for at, (deed, inverse) in enumerate(steps):
+        if not any(
+            overlapping(deed, other) for other, _ in steps[:at]
+        ):  # then it is judged in its turn
             _require(deed, _blocked(inverse, facts))
     return [(deed.step, inverse) for deed, inverse in steps]
 
@@ -147,15 +146,12 @@ def _blocked(inverse: Action, facts: Facts) -> str | None:
 
 
 def _accepting(
-    steps: list[tuple[Deed, Action]], first: list[bool], host: Host, accept: int | None
+    steps: list[tuple[Deed, Action]], host: Host, accept: int | None
 ) -> list[tuple[Deed, Action]]:
     """Let each step lose the rows that it must, where a person named exactly their sum. Raises Refused."""
     if accept is None:
         return steps
-    losses = [
-        each.losses(host) if alone and isinstance(each, Losing) else {}
-        for (_, each), alone in zip(steps, first, strict=True)
-    ]
+    losses = [_losses(steps[:at], *each, host) for at, each in enumerate(steps)]
     right = sum(rows for each in losses for rows in each.values())
     if accept != right:
         tables = [f"{rows} of {name}" for each in losses for name, rows in each.items()]
@@ -170,6 +166,14 @@ def _accepting(
         (deed, each.accepting(sum(lost.values())) if lost and isinstance(each, Losing) else each)
         for (deed, each), lost in zip(steps, losses, strict=True)
     ]
+
+
+def _losses(
+    later: list[tuple[Deed, Action]], deed: Deed, inverse: Action, host: Host
+) -> dict[str, int]:
+    """Return the rows that a step would cost; of one thing that two steps changed they count with the later."""
+    counted = any(overlapping(deed, other) for other, _ in later)
+    return inverse.losses(host) if isinstance(inverse, Losing) and not counted else {}
 
 
 def undoable(journal: Journal, target: str) -> Ready:
