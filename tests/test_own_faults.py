@@ -21,6 +21,7 @@ from conftest import Site
 from test_bad_input import run, said
 
 from unstale.actions.process import End
+from unstale.cli import program
 from unstale.fact import Facts
 from unstale.hands import ticks
 from unstale.journal import Journal
@@ -273,6 +274,69 @@ def test_order_is_the_journals_whatever_the_clock_says(
         undone(facts, run_)
         assert one.read_text() == text
         one.unlink()
+
+
+# --- kills
+
+
+def killed(number: int, place: Path, *words: str) -> bool:
+    """Run the words in a child that is killed before its call of that number on a file of the place."""
+    child = os.fork()
+    if child == 0:
+        left = number
+
+        def count(event: str, arguments: tuple[object, ...]) -> None:
+            nonlocal left
+            if any(
+                str(place) in os.fsdecode(each)
+                for each in arguments
+                if isinstance(each, str | bytes)
+            ):
+                left -= event == "open" or event.startswith(("os.", "sqlite3.connect"))
+                if left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(count)
+        try:
+            os._exit(program.run(words))
+        finally:
+            os._exit(99)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+def test_undo_that_is_killed_at_any_call_loses_no_row_and_can_be_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two files and a database with a row that is given up: after each kill the row is live or kept."""
+    number, again = 1, True
+    while again:
+        place = tmp_path / str(number)
+        place.mkdir()
+        monkeypatch.setenv("XDG_STATE_HOME", str(place / "state"))
+        facts = project(place)
+        monkeypatch.chdir(facts.project.root)
+        files = [facts.project.root / name for name in ("one", "two")]
+        for each in files:
+            each.write_text(each.name)
+        shop = facts.project.root / "shop.db"
+        sql(shop, "CREATE TABLE note (text TEXT); INSERT INTO note VALUES ('a')")
+        name = done(facts, trash(*files), Migrate(str(shop), "ALTER TABLE note ADD one TEXT"))
+        sql(shop, "INSERT INTO note (text) VALUES ('mine')")
+        again = killed(number, place, "undo", name, "--yes", "--accept-data-loss=1")
+        live = rows(shop)
+        assert live in (["a", "mine"], ["a"]), number
+        if "mine" not in live:
+            (replaced,) = place.rglob("replaced.db")
+            assert rows(replaced) == ["a", "mine"], number
+        more = ["--accept-data-loss=1"] if "mine" in live else []
+        assert program.run(("undo", name, "--yes", *more)) == 0, number
+        assert rows(shop) == ["a"], number
+        assert [each.read_text() for each in files] == ["one", "two"], number
+        number += 3 if again else 0
+    assert number > 40
+    print(f"\nkilled at every third of {number} calls: no row and no file was lost")
 
 
 # --- two at once

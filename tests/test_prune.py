@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from changes import Clock, Migrate, done, mounted, project, rows, sql, trash, undone
+from test_schemas import valid
 
 from unstale import prune as limits
 from unstale import removal
@@ -92,6 +93,8 @@ def test_undo_of_a_pruned_step_says_when_its_trash_was_removed(
     assert "7 no longer (removed to keep within the limits)" in capsys.readouterr().out
     assert program.run(("log",)) == 0
     assert f"trash/{runs[0]}" in capsys.readouterr().out
+    assert program.run(("log", "--verify", "--format", "json")) == 0
+    assert valid(capsys.readouterr().out, "unstale.log/1")["verified"]["pruned"] == 7
 
 
 def test_newest_runs_stay_whatever_their_age_and_size(facts: Facts, clock: Clock) -> None:
@@ -255,6 +258,24 @@ def test_replaced_database_is_kept_as_a_backup_is(
     pruned(facts, backups=NONE)
     assert kept(facts.project.state / "backups") == [*runs[4:], run.id]
     assert rows(facts.project.state / "backups" / run.id / "1/replaced.db") == ["a", "mine"]
+
+
+def test_database_in_the_trash_is_no_trash(facts: Facts, clock: Clock) -> None:
+    path = facts.project.root / "shop.db"
+    sql(path, "CREATE TABLE note (text TEXT)")
+    first = done(facts, trash(path))
+    newest = daily(facts, clock, 5)[2:]
+    pruned(facts, trash=NONE)
+    assert kept(facts.project.trash) == [first, *newest]
+
+
+def test_trash_that_a_process_still_uses_stays(facts: Facts, clock: Clock) -> None:
+    first = moved(facts, "file")
+    newest = daily(facts, clock, 3)
+    with (facts.project.trash / first / "1/0-file").open("rb"):
+        assert pruned(facts, trash=NONE) == ()
+    pruned(facts, trash=NONE)
+    assert kept(facts.project.trash) == newest
 
 
 def test_log_that_a_server_still_writes_stays(facts: Facts, shop: tuple[Path, list[str]]) -> None:

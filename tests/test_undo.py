@@ -274,6 +274,17 @@ def test_number_of_rows_is_refused_where_none_would_be_lost(
     assert say("undo", run, "--yes")[0] == 0
 
 
+def test_number_of_rows_is_no_error_where_all_is_taken_back_already(
+    facts: Facts, shop: Path, say: Say
+) -> None:
+    """As after an undo that was killed and finished by the next command."""
+    run = done(facts, Migrate(str(shop), "ALTER TABLE note ADD one TEXT"))
+    undone(facts, run)
+    code, words = say("undo", run, "--yes", "--accept-data-loss", "1")
+    assert code == 0
+    assert "nothing to undo" in words
+
+
 def test_row_written_after_the_number_was_named_is_not_lost(facts: Facts, shop: Path) -> None:
     run = done(facts, Migrate(str(shop), "ALTER TABLE note ADD one TEXT"))
     sql(shop, "INSERT INTO note (text) VALUES ('d')")
@@ -282,6 +293,21 @@ def test_row_written_after_the_number_was_named_is_not_lost(facts: Facts, shop: 
     with pytest.raises(Failed, match="2 in all"):
         list(undo(facts, begin(facts, "undo"), run, say=str, steps=steps))
     assert rows(shop) == ["a", "b", "c", "d", "e"]
+
+
+def test_rows_of_a_database_migrated_twice_are_counted_once(
+    facts: Facts, shop: Path, say: Say
+) -> None:
+    run = done(
+        facts,
+        Migrate(str(shop), "ALTER TABLE note ADD one TEXT"),
+        Migrate(str(shop), "ALTER TABLE note ADD two TEXT"),
+    )
+    sql(shop, "INSERT INTO note (text) VALUES ('d')")
+    assert "--accept-data-loss=1" in say("undo", run, "--yes")[1]
+    code, words = say("undo", run, "--yes", "--accept-data-loss=1")
+    assert code == 0, words
+    assert rows(shop) == ["a", "b", "c"]
 
 
 def test_deleted_row_counts_as_a_change(facts: Facts, shop: Path) -> None:

@@ -11,6 +11,7 @@ from changes import Knock, Migrate, done, project, sql, trash, undone
 from test_schemas import valid
 
 from unstale.cli import program
+from unstale.errors import Halted
 from unstale.fact import Facts
 from unstale.journal import Journal
 from unstale.local import LocalHost
@@ -117,3 +118,34 @@ def test_looking_host_is_enough(facts: Facts, runs: list[str]) -> None:
 def test_no_change_yet_is_no_doubt(facts: Facts, say: Say) -> None:
     assert say("log", "--verify")[:2] == (0, "✓ 0 lines, 0 steps, 0 can be taken back\n")
     assert json.loads(say("log", "--format", "json")[1]) == {"schema": "unstale.log/1", "lines": []}
+
+
+def test_ten_thousand_lines_are_verified_once_in_a_run(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    now = LocalHost().now()
+    looks: list[int] = []
+
+    class Counting(Journal):
+        def _raw(self) -> bytes:
+            looks.append(1)
+            return super()._raw()
+
+    for number in range(20):
+        journal.append(now, "r", "note", {"step": number})
+    counting = Counting(tmp_path)
+    for number in range(20):
+        counting.append(now, "r", "note", {"step": number})
+    assert len(looks) == 2  # for its lines, and for a torn last one
+    assert [line.seq for line in counting.lines()] == list(range(1, 41))
+
+
+def test_line_of_another_between_ours_is_seen(tmp_path: Path) -> None:
+    now = LocalHost().now()
+    ours, theirs = Journal(tmp_path), Journal(tmp_path)
+    for journal in (ours, theirs, ours, theirs):
+        journal.append(now, "r", "note", {})
+    assert [line.seq for line in ours.lines()] == [1, 2, 3, 4]
+    damaged = ours.path.read_bytes().replace(b'"seq": 2', b'"seq": 9')
+    ours.path.write_bytes(damaged)
+    with pytest.raises(Halted, match="line 2"):
+        ours.append(now, "r", "note", {})

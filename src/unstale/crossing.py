@@ -5,29 +5,34 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import re
 import shutil
 import stat
 from contextlib import suppress
-from pathlib import Path
 
 from unstale import removal
 from unstale.errors import Failed
 
 _CHUNK = 1 << 20
+_REMAINS = re.compile(r"\.unstale-(\d+)-(?:arriving|departing)(?:-\d+)?")
+
 Marks = dict[str, tuple[int, ...]]
 
 
 def across(source: str, target: str) -> None:
     """Copy, sync, compare by content, then rename the source out of the way and delete that.
 
-    Raises Failed when the source holds what cannot be copied or changes meanwhile, OSError; both leave it as it was.
+    Raises Failed when the source holds what cannot be copied or changes meanwhile, OSError; then nothing has moved.
     """
     removal.require_unmounted(source)
+    for path in (source, target):
+        _clear(os.path.dirname(path))
     before = _marks(source)
     arriving, departing = _beside(target, "arriving"), _beside(source, "departing")
     try:
-        _copy(source, arriving, {})
-        _sync(os.path.dirname(target), whole=True)
+        single = not stat.S_ISDIR(before[""][0])
+        _copy(source, arriving, {}, durable=single)
+        _sync(os.path.dirname(target), whole=not single)
         _require_equal(source, arriving)
         os.rename(arriving, target)
         _sync(os.path.dirname(target))
@@ -44,37 +49,37 @@ def across(source: str, target: str) -> None:
     removal.delete(departing)
 
 
+def _clear(directory: str) -> None:
+    """Delete what a killed move left: a half copy, or a source whose copy had arrived whole."""
+    for name in os.listdir(directory) if os.access(directory, os.R_OK) else ():
+        left = _REMAINS.fullmatch(name)
+        if left and not os.path.exists(f"/proc/{left[1]}"):
+            _discard(f"{directory}/{name}")
+
+
 def _beside(path: str, word: str) -> str:
-    """Return a free name in the same directory. The path's own is not in it: it may be as long as a name may be."""
-    place = Path(path).parent / f".unstale-{os.getpid()}-{word}"
-    number = 0
-    while os.path.lexists(place):
-        number += 1
-        place = place.with_name(f".unstale-{os.getpid()}-{word}-{number}")
-    return str(place)
+    """Return a free name in the same directory, without the path's own, which may be as long as a name may be."""
+    place = f"{os.path.dirname(path)}/.unstale-{os.getpid()}-{word}"
+    names = (place, *(f"{place}-{number}" for number in range(1, 100)))
+    return next(each for each in names if not os.path.lexists(each))
 
 
 def _departed(source: str, aside: str, before: Marks) -> str:
-    """Move the source out of the way and return where it is. Raises Failed, it being back, when it was written to."""
-    place = _set_aside(source, aside)
-    if _marks(place) != before:
-        if place != source:
-            os.rename(place, source)
-        raise _changed(source)
-    return place
+    """Move the source out of the way and return where it is. Raises Failed, it being back, when it was written to.
 
-
-def _set_aside(source: str, aside: str) -> str:
-    """Return where the source is now: where it was on overlayfs, which may not rename a directory of a lower layer.
-
-    The target is whole by then (https://docs.kernel.org/filesystems/overlayfs.html, "redirect_dir").
+    It stays where it is on overlayfs, which may not rename a directory of a lower layer; the target is whole by then
+    (https://docs.kernel.org/filesystems/overlayfs.html, "redirect_dir").
     """
     try:
         os.rename(source, aside)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        return source
+        aside = source
+    if _marks(aside) != before:
+        if aside != source:
+            os.rename(aside, source)
+        raise _changed(source)
     return aside
 
 
@@ -84,7 +89,9 @@ def _discard(path: str) -> None:
             removal.delete(path)
 
 
-def _copy(source: str, target: str, linked: dict[tuple[int, int], str]) -> None:
+def _copy(
+    source: str, target: str, linked: dict[tuple[int, int], str], *, durable: bool = False
+) -> None:
     seen = os.lstat(source)
     if stat.S_ISLNK(seen.st_mode):
         os.symlink(os.readlink(source), target)
@@ -102,18 +109,21 @@ def _copy(source: str, target: str, linked: dict[tuple[int, int], str]) -> None:
         os.link(linked[seen.st_dev, seen.st_ino], target)
         return
     else:
-        _copy_bytes(source, target)
+        _copy_bytes(source, target, durable=durable)
         if seen.st_nlink > 1:
             linked[seen.st_dev, seen.st_ino] = target
     _dress(source, target, seen)
 
 
-def _copy_bytes(source: str, target: str) -> None:
+def _copy_bytes(source: str, target: str, *, durable: bool) -> None:
     reading = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     with open(reading, "rb") as read:
         writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(writing, "wb") as write:
             shutil.copyfileobj(read, write, _CHUNK)
+            if durable:
+                write.flush()
+                os.fsync(writing)
 
 
 def _dress(source: str, target: str, seen: os.stat_result) -> None:
@@ -152,10 +162,10 @@ def _require_equal(source: str, target: str) -> None:
 
 def _same_bytes(source: str, target: str) -> bool:
     with open(source, "rb") as one, open(target, "rb") as other:
-        while chunk := one.read(_CHUNK):
-            if chunk != other.read(len(chunk)):
-                return False
-        return not other.read(1)
+        while (chunk := one.read(_CHUNK)) == other.read(_CHUNK):
+            if not chunk:
+                return True
+        return False
 
 
 def _marks(path: str) -> Marks:
@@ -185,7 +195,6 @@ def _sync(directory: str, *, whole: bool = False) -> None:
     try:
         os.fsync(descriptor)
         if whole and ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), directory)
+            raise OSError(number := ctypes.get_errno(), os.strerror(number), directory)
     finally:
         os.close(descriptor)

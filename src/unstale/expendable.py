@@ -13,6 +13,7 @@ from unstale.fact import Facts
 from unstale.history import Deed, History
 from unstale.host import Host
 
+_MOVED, _KEPT = 2, 64  # levels below a run: STEP/what was moved; STEP/saved/merged.db
 _LIMIT = 1 << 40  # bytes; a look at the live database is bounded by the free disk
 
 
@@ -29,6 +30,7 @@ def copies(host: Host, home: Path, past: History) -> tuple[Copy, ...]:
     """Return the databases that each run keeps, in the journal's order.
 
     Which one a file is of is said by the inverse that would bring it back, or by the note beside it (FILE.json).
+    In the trash that is what was moved as such, not what lies in a moved directory.
     """
     return tuple(each for begun in past.runs for each in _copies(host, home, past, begun.run))
 
@@ -36,20 +38,23 @@ def copies(host: Host, home: Path, past: History) -> tuple[Copy, ...]:
 def _copies(host: Host, home: Path, past: History, run: str) -> Iterator[Copy]:
     place = f"{home}/{run}"
     seen = host.stat(place, follow=False)
-    entries = host.walk(place) if seen is not None and seen.kind == "dir" else ()
+    depth = _MOVED if home.name == "trash" else _KEPT
+    entries = host.walk(place, depth=depth) if seen is not None and seen.kind == "dir" else ()
     named = dict(each for deed in past.of(run) for each in _kept(deed))
     for path in (f"{place}/{each.path}" for each in entries if each.kind == "file"):
         if path in named or _is_database(host, path):
             yield Copy(run, path, named.get(path) or _noted(host, path))
 
 
-def expendable(facts: Facts, place: str, run: str, known: tuple[Copy, ...]) -> bool:
+def expendable(facts: Facts, home: Path, run: str, known: tuple[Copy, ...]) -> bool:
     """Return whether the directory that a run keeps holds no only copy of data, and no file that is in use.
 
     A file of which nobody knows the database is the only copy.
     """
     mine = (each for each in known if each.run == run)
-    return all(_superseded(facts, each, known) for each in mine) and not _open(facts.host, place)
+    return all(_superseded(facts, each, known) for each in mine) and not _open(
+        facts.host, f"{home}/{run}"
+    )
 
 
 def _superseded(facts: Facts, copy: Copy, known: tuple[Copy, ...]) -> bool:
@@ -67,8 +72,11 @@ def _flaw(host: Host, path: str) -> str | None:
 
 
 def _is_database(host: Host, path: str) -> bool:
-    """Return whether it begins as a SQLite file (fileformat2, 1.2) or a pg_dump archive does."""
-    return host.read(path, 16).startswith((b"SQLite format 3\0", b"PGDMP"))
+    """Return whether it begins as a SQLite file (fileformat2, 1.2) or a pg_dump archive does, or may not be read."""
+    try:
+        return host.read(path, 16).startswith((b"SQLite format 3\0", b"PGDMP"))
+    except PermissionError:
+        return True
 
 
 def _kept(deed: Deed) -> Iterator[tuple[str, str]]:

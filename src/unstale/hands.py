@@ -18,6 +18,7 @@ def replace(path: str, data: bytes, mode: int) -> None:
     target = Path(path)
     private(target.parent)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
+    temporary.unlink(missing_ok=True)  # of a run that was killed and had our pid
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:

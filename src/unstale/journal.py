@@ -17,7 +17,7 @@ from typing import Any
 
 from unstale import __version__
 from unstale.errors import Halted, Locked, Refused, UsageError
-from unstale.hands import private
+from unstale.hands import private, sync_directory
 
 FORMAT = 1
 """What a line is made of. A line of a higher format is not understood, and nothing is changed on top of it."""
@@ -41,6 +41,7 @@ class Journal:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.path = directory / "journal.jsonl"
+        self._verified: tuple[tuple[int, int], int, str] | None = None
 
     def lines(self) -> tuple[Line, ...]:
         """Return what was recorded. Raises Halted when a line in the middle was edited."""
@@ -49,13 +50,12 @@ class Journal:
     def append(self, at: datetime, run: str, event: str, data: dict[str, Any]) -> None:
         """Write one line and fsync it before returning."""
         private(self.directory)
-        sealed = tuple(self._sealed())
-        seq, before = (sealed[-1][0].seq + 1, sealed[-1][1]) if sealed else (1, "")
+        seq, before = self._next()
         body = {"seq": seq, "at": at.isoformat(), "run": run, "event": event, "data": data}
         if event == "begin":
             body |= {"format": FORMAT, "unstale": __version__}
-        text = json.dumps({**body, "sum": _seal(body, before)}, ensure_ascii=True)
-        self._cut_torn_line()
+        seal = _seal(body, before)
+        text = json.dumps({**body, "sum": seal}, ensure_ascii=True)
         try:
             self._write(text.encode() + b"\n")
         except OSError as error:
@@ -65,8 +65,28 @@ class Journal:
                 why=error.strerror or str(error),
                 next="Make room there; the next run cuts a half line. unstale log says what was done.",
             ) from None
+        self._verified = (self._mark(), seq + 1, seal)
+
+    def _next(self) -> tuple[int, str]:
+        """Return the next line's number and what its checksum follows, every line before it verified.
+
+        Once only while nobody else writes: verifying 10,000 lines takes 0.2 s.
+        """
+        if self._verified is None or self._verified[0] != self._mark():
+            sealed = tuple(self._sealed())
+            if self.torn():
+                os.truncate(self.path, self._raw().rfind(b"\n") + 1)
+            return (sealed[-1][0].seq + 1, sealed[-1][1]) if sealed else (1, "")
+        return self._verified[1:]
+
+    def _mark(self) -> tuple[int, int]:
+        if not self.path.exists():
+            return (0, 0)
+        seen = self.path.stat()
+        return seen.st_size, seen.st_mtime_ns
 
     def _write(self, line: bytes) -> None:
+        fresh = not self.path.exists()
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             written = os.write(descriptor, line)
@@ -75,6 +95,8 @@ class Journal:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        if fresh:  # else a crash may leave its bytes without its name
+            sync_directory(self.directory)
 
     def torn(self) -> bool:
         """Return whether the last line was cut off in writing: by a crash or a full disk."""
@@ -100,10 +122,6 @@ class Journal:
             at = datetime.fromisoformat(body["at"])
             words = (body["run"], body["event"], body["data"], body.get("unstale", ""))
             yield Line(body["seq"], at, *words), seal
-
-    def _cut_torn_line(self) -> None:
-        if self.torn():
-            os.truncate(self.path, self._raw().rfind(b"\n") + 1)
 
     def _newer(self, number: int, version: str | None) -> Refused:
         return Refused(

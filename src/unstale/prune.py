@@ -67,12 +67,9 @@ def prune(
             if not _plain(facts.host, anchor, home):
                 continue
             said += _finish(facts.host, home, anchor, past)
-            doomed = tuple(_over(facts.host, home, past, ages, limits))
-            if doomed and home != run.trash:
-                known = copies(facts.host, home, past)
-                doomed = tuple(
-                    each for each in doomed if expendable(facts, f"{home}/{each}", each, known)
-                )
+            over = tuple(_over(facts.host, home, past, ages, limits))
+            known = copies(facts.host, home, past) if over else ()
+            doomed = tuple(each for each in over if expendable(facts, home, each, known))
             said += _remove(facts.host, run, home, anchor, past, doomed, limits.words)
         except (UnstaleError, OSError) as error:
             said.append(f"{home} was not pruned: {error}")

@@ -72,9 +72,10 @@ def ready(
     """
     past = history(journal.lines())
     chosen = _chosen(past, target, step)
-    if chosen:
-        _require_here(facts, past, target)
-        _require_last(past, chosen)
+    if not chosen:
+        return []
+    _require_here(facts, past, target)
+    _require_last(past, chosen)
     steps = [(each, inverse_of(each, past)) for each in chosen]
     for deed, inverse in steps:
         missing = lacking(inverse, facts.host, deed)
@@ -156,7 +157,7 @@ def _accepting(
     """Let each step lose the rows that it must, where a person named exactly their sum. Raises Refused."""
     if accept is None:
         return steps
-    losses = [each.losses(host) if isinstance(each, Losing) else {} for _, each in steps]
+    losses = [_losses(steps[:at], *each, host) for at, each in enumerate(steps)]
     right = sum(rows for each in losses for rows in each.values())
     if accept != right:
         tables = [f"{rows} of {name}" for each in losses for name, rows in each.items()]
@@ -171,6 +172,14 @@ def _accepting(
         (deed, each.accepting(sum(lost.values())) if lost and isinstance(each, Losing) else each)
         for (deed, each), lost in zip(steps, losses, strict=True)
     ]
+
+
+def _losses(
+    later: list[tuple[Deed, Action]], deed: Deed, inverse: Action, host: Host
+) -> dict[str, int]:
+    """Return the rows that a step would cost; of one thing that two steps changed they count with the later."""
+    counted = any(overlapping(deed, other) for other, _ in later)
+    return inverse.losses(host) if isinstance(inverse, Losing) and not counted else {}
 
 
 def undoable(journal: Journal, target: str) -> Ready:

@@ -98,6 +98,19 @@ def test_one_of_two_files_gone_from_the_trash_is_named_and_the_other_stays_kept(
     assert (facts.project.trash / run / "1/0-one").exists()
 
 
+def test_step_that_is_unwound_while_its_file_stands_at_both_places_leaves_it(
+    facts: Facts, keep: Keep
+) -> None:
+    """A move to another filesystem that was killed when the copy had arrived; or Python wrote the .pyc again."""
+    one = facts.project.root / "one.pyc"
+    one.write_text("x")
+    back = trash(one).inverse(facts, keep)
+    keep.trash.mkdir(parents=True)
+    (keep.trash / "0-one.pyc").write_text("x")
+    back.apply(facts.host, keep)
+    assert one.read_text() == "x"
+
+
 def test_build_that_writes_into_its_former_files_comes_back_as_it_was(
     facts: Facts, keep: Keep
 ) -> None:

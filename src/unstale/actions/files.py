@@ -33,13 +33,12 @@ class MoveToTrash(Action):
         return all(facts.host.stat(path, follow=False) is None for path in self.paths)
 
     def inverse(self, facts: Facts, keep: Keep) -> Action:
-        there = (facts.host.stat(path, follow=False) is not None for path in self.paths)
-        pairs = (
+        pairs = tuple(
             (_kept(keep, at, path), path)
-            for (at, path), moved in zip(enumerate(self.paths), there, strict=True)
-            if moved
+            for at, path in enumerate(self.paths)
+            if facts.host.stat(path, follow=False) is not None
         )
-        return PutBack(tuple(pairs), self.regrown)
+        return PutBack(pairs, self.regrown)
 
     def apply(self, host: Host, keep: Keep) -> None:
         hide(host, keep.trash)
@@ -94,10 +93,12 @@ class PutBack(Action):
 
     def apply(self, host: Host, keep: Keep) -> None:
         for at, (kept, original) in enumerate(self.pairs):
-            if host.stat(kept, follow=False) is None:
+            aside = _kept(keep, at, original)  # where it is kept, when the very step is unwound
+            there = host.stat(original, follow=False) is not None
+            if host.stat(kept, follow=False) is None or (there and aside == kept):
                 continue
-            if host.stat(original, follow=False) is not None:
-                host.rename(original, _kept(keep, at, original))
+            if there:
+                host.rename(original, aside)
             host.rename(kept, original)
 
 
