@@ -108,7 +108,44 @@ class Rewind(Action):
     def settled(self, facts: Facts) -> bool:
         return facts.get(Checkout).head == self.head
 
+    def lacks(self, host: Host) -> str | None:
+        """Return the commit, or the stash that was made on it, when it is gone."""
+        commit = ("git", "-C", self.top, "cat-file", "-e", f"{self.head}^{{commit}}")
+        if host.run(commit, env=QUIET).code != 0:
+            return f"commit {self.head[:12]} is no longer in {self.top}"
+        if self.stash and self._stash(host) is None:
+            return f"the stash with the edits is no longer in {self.top}"
+        return None
+
+    def blocked(self, facts: Facts) -> str | None:
+        """Refuse where the branch would lose commits that no remote has."""
+        own = ("rev-list", "--count", "HEAD", "--not", "--remotes", self.head)
+        count = int(_git(facts.host, self.top, *own))
+        if not count:
+            return None
+        return (
+            f"{count} commits of your own were made since: git -C {self.top} log --oneline -{count}"
+        )
+
     def apply(self, host: Host, keep: Keep) -> None:
+        stash = self._stash(host) if self.stash else None
+        if self.stash and stash is None:
+            if _git(host, self.top, "rev-parse", "HEAD").strip() == self.head:
+                return  # the stash was never made, or is back already
+            raise Failed(
+                what=f"{self.top} does not return to {self.head[:7]}",
+                why="the stash with the edits is no longer there",
+                next=f"git -C {self.top} stash list",
+            )
         _git(host, self.top, "reset", "--quiet", "--keep", self.head)
-        if self.stash:
-            _git(host, self.top, "stash", "pop", "--quiet", "--index")
+        if stash is not None:
+            _git(host, self.top, "stash", "pop", "--quiet", "--index", stash)
+
+    def _stash(self, host: Host) -> str | None:
+        """Return our own stash: made on that commit and named as we name it, wherever it is in the list."""
+        listed = _git(host, self.top, "stash", "list", "--format=%gd %P %gs")
+        for line in listed.splitlines():
+            name, parent, *rest = line.split(" ")
+            if parent == self.head and rest[-1:] == ["unstale"]:
+                return name
+        return None
