@@ -8,7 +8,7 @@ import click
 
 from unstale.actions.process import End
 from unstale.check import Check, catalogue
-from unstale.cli.options import changing, consent, facts_for, selection
+from unstale.cli.options import changing, consent, facts_for, finish, selection
 from unstale.cli.outcomes import as_json, preview, show
 from unstale.cli.progress import noticed
 from unstale.errors import UsageError
@@ -111,9 +111,7 @@ class _Fixing:
                 tuple(step for step in todo.steps if step.action not in tried), todo.forbidden
             )
         if run is not None:
-            run.journal.append(
-                self.facts.host.now(), run.id, "end", {"verdict": report.verdict.value}
-            )
+            finish(self.facts, run, verdict=report.verdict.value)
         return self.close(report, outcomes, run.id if run else "", number, form, todo)
 
     def close(  # noqa: PLR0917 - what the run came to

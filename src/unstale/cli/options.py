@@ -16,6 +16,8 @@ from unstale.fact import Facts, Options
 from unstale.journal import locked
 from unstale.layer import Layer
 from unstale.local import LocalHost
+from unstale.perform import Run
+from unstale.prune import prune
 from unstale.recover import recover
 from unstale.redact import printable
 from unstale.settings import nearest
@@ -34,6 +36,13 @@ def changing(facts: Facts, command: str) -> Iterator[None]:
         for told in recover(facts, say):
             click.echo(f"! {printable(told)}", err=True)
         yield
+
+
+def finish(facts: Facts, run: Run, **data: str) -> None:
+    """Write the run's end, and remove what is over the limits. Call it under the lock."""
+    run.journal.append(facts.host.now(), run.id, "end", data)
+    for told in prune(facts, run):
+        say(told)
 
 
 def say(words: str) -> None:

@@ -7,7 +7,7 @@ import json
 import click
 
 from unstale.check import catalogue
-from unstale.cli.options import changing, consent, facts_for, say
+from unstale.cli.options import changing, consent, facts_for, finish, say
 from unstale.cli.outcomes import as_json, preview, show
 from unstale.cli.progress import noticed
 from unstale.errors import UnstaleError, UsageError
@@ -16,7 +16,6 @@ from unstale.fact import Facts
 from unstale.layer import Risk, State
 from unstale.perform import Outcome, Run, begin, perform
 from unstale.plan import Plan, Step
-from unstale.prune import prune
 from unstale.report import Report
 from unstale.reset import EVERYTHING, PARTS, Wish, steps
 from unstale.undo import undo
@@ -87,11 +86,9 @@ def _reset(facts: Facts, wish: Wish, form: str, *, yes: bool) -> int:
     whole = len(done) == len(todo.steps) and done[-1].state == "done"
     words = "the new state runs" if whole else _taken_back(facts, run)
     report = _verdict(facts)
-    run.journal.append(facts.host.now(), run.id, "end", {"verdict": report.verdict.value})
     if form == "text":
         click.echo(f"{words}, {facts.host.uptime() - began:.0f} s, {_moved(facts, run)}", err=True)
-    for told in prune(facts, run):
-        say(told)
+    finish(facts, run, verdict=report.verdict.value)
     return _close(done, run.id if whole else "", form, report, whole=whole)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from unstale.check import catalogue
-from unstale.cli.options import changing, consent, facts_for, say
+from unstale.cli.options import changing, consent, facts_for, finish, say
 from unstale.cli.outcomes import as_json
 from unstale.errors import Refused, UsageError
 from unstale.examine import examine
@@ -17,7 +17,6 @@ from unstale.history import History, history
 from unstale.journal import Journal
 from unstale.moved import former
 from unstale.perform import Outcome, begin
-from unstale.prune import prune
 from unstale.redact import printable
 from unstale.undo import Ready, last_undoable, ready, undo
 
@@ -89,9 +88,7 @@ def _take_back(facts: Facts, chosen: str, steps: Ready, *, yes: bool) -> tuple[s
     try:
         done = list(undo(facts, run, chosen, say=say, steps=steps))
     finally:  # what fails is a person's to decide; only what is killed is finished by the next run
-        run.journal.append(facts.host.now(), run.id, "end", {})
-    for words in prune(facts, run):
-        say(words)
+        finish(facts, run)
     return run.id, done
 
 

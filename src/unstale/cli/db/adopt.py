@@ -11,7 +11,7 @@ from unstale.actions.adopt_database import AdoptDatabase
 from unstale.adoption.models import creating
 from unstale.adoption.prepare import Adoption, prepare
 from unstale.cli.db.words import trail
-from unstale.cli.options import changing, consent, facts_for
+from unstale.cli.options import changing, consent, facts_for, finish
 from unstale.errors import Failed, Refused
 from unstale.fact import Facts
 from unstale.layer import Risk
@@ -41,7 +41,7 @@ def command(*, directory: str, database: str | None, dry_run: bool, yes: bool, f
             consent("Adopt it?", yes=yes)
             run = begin(facts, "db adopt")
             _adopt(facts, run, AdoptDatabase(store, adoption, fingerprint))
-            run.journal.append(facts.host.now(), run.id, "end", {})
+            finish(facts, run)
     if form == "json":
         click.echo(json.dumps(_document(store, adoption, edits, run), indent=2))
         return 0
@@ -58,7 +58,7 @@ def _adopt(facts: Facts, run: Run, action: AdoptDatabase) -> None:
     plan = Plan((Step(action, ()),))
     for outcome in perform(run, plan, facts, limit=Risk.DISRUPTIVE, say=_say):
         if outcome.state != "done":
-            run.journal.append(facts.host.now(), run.id, "end", {})
+            finish(facts, run)
             kind = Refused if outcome.state == "refused" else Failed
             what = f"{action.store.label} was not adopted"
             raise kind(what=what, why=outcome.note, next="unstale log")

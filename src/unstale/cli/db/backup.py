@@ -10,7 +10,7 @@ import click
 
 from unstale.actions.back_up_database import BackUpDatabase
 from unstale.cli.db.words import size_of, trail
-from unstale.cli.options import changing, facts_for
+from unstale.cli.options import changing, facts_for, finish
 from unstale.errors import Failed, Halted, Refused
 from unstale.fact import Facts
 from unstale.layer import Risk
@@ -36,7 +36,7 @@ def command(*, directory: str, database: str | None, output: str | None, form: s
         run = begin(facts, "db backup")
         target = _target(facts, store, run, output)
         note = back_up(facts, run, store, target, number=1)
-        run.journal.append(facts.host.now(), run.id, "end", {})
+        finish(facts, run)
     seconds = (note.verified_at - note.taken_at).total_seconds()
     if form == "json":
         click.echo(json.dumps(_document(run, store, target, note, seconds), indent=2))
@@ -56,7 +56,7 @@ def back_up(facts: Facts, run: Run, store: AnyStore, target: str, *, number: int
         run, Plan((step,)), facts, limit=Risk.DISRUPTIVE, first=number, say=_quiet
     ):
         if outcome.state != "done":
-            run.journal.append(facts.host.now(), run.id, "end", {})
+            finish(facts, run)
             raise Failed(
                 what=f"{store.label} was not backed up",
                 why=outcome.note,

@@ -12,9 +12,9 @@ import click
 from unstale.actions.database import RunMigrations
 from unstale.cli.db.preparation import Wanted, look, rehearsed
 from unstale.cli.db.words import trail
-from unstale.cli.options import consent, facts_for
+from unstale.cli.options import changing, consent, facts_for, finish
 from unstale.fact import Facts
-from unstale.journal import Journal, locked
+from unstale.journal import Journal
 from unstale.layer import Risk
 from unstale.perform import Outcome, begin, perform
 from unstale.plan import Plan, Step
@@ -50,7 +50,7 @@ def command(
     if dry_run:
         told, _ = migrating.prepare()
     else:
-        with locked(facts.project.state, "db migrate", facts.host.now()):
+        with changing(facts, "db migrate"):
             told = migrating.run(yes=yes)
     if form == "json":
         click.echo(json.dumps(document(told), indent=2))
@@ -86,7 +86,7 @@ class _Migrating:
                 "file": str(kept),
             }
             trail(run, self.facts.host.now(), words)
-        run.journal.append(self.facts.host.now(), run.id, "end", {})
+        finish(self.facts, run)
         return told
 
     def prepare(self) -> tuple[Told, RunMigrations | None]:

@@ -10,7 +10,7 @@ import click
 
 from unstale.actions.replace_database import ReplaceDatabase, in_use
 from unstale.cli.db.words import age_of, revision_words, trail
-from unstale.cli.options import changing, consent, facts_for
+from unstale.cli.options import changing, consent, facts_for, finish
 from unstale.errors import Failed, Refused, UnstaleError, UsageError
 from unstale.fact import Facts
 from unstale.layer import Risk
@@ -45,7 +45,7 @@ def command(
         consent(f"Replace {printable(store.label)}?", yes=yes)
         run = begin(facts, "db restore")
         took = _restore(facts, run, store, source)
-        run.journal.append(facts.host.now(), run.id, "end", {})
+        finish(facts, run)
     if form == "json":
         click.echo(json.dumps(_document(run, store, source, now, rows, took), indent=2))
     else:
@@ -63,7 +63,7 @@ def _restore(facts: Facts, run: Run, store: AnyStore, source: str) -> float:
     step = Step(ReplaceDatabase(store, source), ())
     for outcome in perform(run, Plan((step,)), facts, limit=Risk.DESTRUCTIVE, say=_say):
         if outcome.state != "done":
-            run.journal.append(facts.host.now(), run.id, "end", {})
+            finish(facts, run)
             kind = Refused if outcome.state == "refused" else Failed
             what = f"{store.label} was not replaced"
             raise kind(what=what, why=outcome.note, next="unstale db status")
