@@ -17,10 +17,7 @@ from unstale.facts.sqlite import DatabaseFile, Databases
 from unstale.facts.sqlite_content import DatabaseContents
 from unstale.facts.sqlite_locks import DatabaseLocks
 from unstale.layer import Layer, Risk
-from unstale.migration.case import Rehearsed
 from unstale.migration.patience import patience
-from unstale.migration.rehearsal import Migrated, migrate, rehearse, require_fit
-from unstale.migration.upgrade import Order
 from unstale.stores.find import AnyStore
 from unstale.stores.note import note_of
 from unstale.stores.sqlite import SqliteStore
@@ -29,6 +26,9 @@ if TYPE_CHECKING:
     from unstale.fact import Facts
     from unstale.facts.migrations import History
     from unstale.host import Host
+    from unstale.migration.case import Rehearsed
+    from unstale.migration.rehearsal import Migrated
+    from unstale.migration.upgrade import Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,15 @@ class RunMigrations(Action):
     target: str = "head"
     budget: float | None = None
     scripts: tuple[str, ...] = field(default=(), compare=False)
-    rehearsed: Rehearsed | None = field(default=None, compare=False, repr=False)
+    rehearsed: Any = field(
+        default=None, compare=False, repr=False
+    )  # a Rehearsed; a check loads no rehearsal
 
     @property
     def order(self) -> Order:
         """Return what is to be run, live or on a copy."""
+        from unstale.migration.upgrade import Order  # noqa: PLC0415 - loaded when something is run
+
         return Order(self.store, self.config, self.python, self.pid, self.target)
 
     def title(self) -> str:
@@ -95,6 +99,8 @@ class RunMigrations(Action):
         return RestoreDatabase(self.store.path, before, after, existed=seen is not None)
 
     def apply(self, host: Host, keep: Keep) -> dict[str, Any]:
+        from unstale.migration.rehearsal import rehearse, require_fit  # noqa: PLC0415 - as above
+
         host.makedirs(str(keep.state))
         began, source = host.now(), self.store.revisions(host)
         rows = self._back_up(host, keep)
@@ -139,6 +145,8 @@ class RunMigrations(Action):
 
     def _run(self, host: Host, keep: Keep, rehearsed: Rehearsed, rows: dict[str, int]) -> Migrated:
         """Run it live between two notes of what the database holds: what undo may take back is what was noted last."""
+        from unstale.migration.rehearsal import migrate  # noqa: PLC0415 - as above
+
         record, noted = f"{keep.state}/record.jsonl", f"{keep.state}/after.json"
         host.write(noted, b"not noted")  # from here on the step may have changed the database
         try:

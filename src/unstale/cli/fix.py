@@ -8,7 +8,8 @@ import click
 
 from unstale.actions.process import End
 from unstale.check import Check, catalogue
-from unstale.cli.options import changing, consent, facts_for, finish, selection
+from unstale.cli.changing import changing, finish
+from unstale.cli.options import consent, facts_for, selection
 from unstale.cli.outcomes import as_json, preview, show
 from unstale.cli.progress import noticed
 from unstale.errors import UsageError

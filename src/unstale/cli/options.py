@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -13,12 +11,8 @@ from unstale.check import catalogue
 from unstale.detect import find_project
 from unstale.errors import Refused, UsageError
 from unstale.fact import Facts, Options
-from unstale.journal import locked
 from unstale.layer import Layer
 from unstale.local import LocalHost
-from unstale.perform import Run
-from unstale.prune import prune
-from unstale.recover import recover
 from unstale.redact import printable
 from unstale.settings import nearest
 
@@ -27,22 +21,6 @@ def facts_for(path: str, options: Options | None = None, *, changing: bool = Fal
     """Return empty facts for the project at the path. Raises UsageError."""
     host = LocalHost(changing=changing)
     return Facts(find_project(Path(path), host), host, options)
-
-
-@contextmanager
-def changing(facts: Facts, command: str) -> Iterator[None]:
-    """Hold the project's lock, and first decide what an interrupted run left. Raises Locked."""
-    with locked(facts.project.state, command, facts.host.now()):
-        for told in recover(facts, say):
-            click.echo(f"! {printable(told)}", err=True)
-        yield
-
-
-def finish(facts: Facts, run: Run, **data: str) -> None:
-    """Write the run's end, and remove what is over the limits. Call it under the lock."""
-    run.journal.append(facts.host.now(), run.id, "end", data)
-    for told in prune(facts, run):
-        say(told)
 
 
 def say(words: str) -> None:

@@ -7,7 +7,8 @@ import json
 import click
 
 from unstale.check import catalogue
-from unstale.cli.options import changing, consent, facts_for, finish, say
+from unstale.cli.changing import changing, finish
+from unstale.cli.options import consent, facts_for, say
 from unstale.cli.outcomes import as_json, preview, show
 from unstale.cli.progress import noticed
 from unstale.errors import UnstaleError, UsageError

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from unstale.check import catalogue
-from unstale.cli.options import changing, consent, facts_for, finish, say
+from unstale.cli.changing import changing, finish
+from unstale.cli.options import consent, facts_for, say
 from unstale.cli.outcomes import as_json
 from unstale.errors import Refused, UsageError
 from unstale.examine import examine

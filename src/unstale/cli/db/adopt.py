@@ -10,8 +10,9 @@ import click
 from unstale.actions.adopt_database import AdoptDatabase
 from unstale.adoption.models import creating
 from unstale.adoption.prepare import Adoption, prepare
+from unstale.cli.changing import changing, finish
 from unstale.cli.db.words import trail
-from unstale.cli.options import changing, consent, facts_for, finish
+from unstale.cli.options import consent, facts_for
 from unstale.errors import Failed, Refused
 from unstale.fact import Facts
 from unstale.layer import Risk

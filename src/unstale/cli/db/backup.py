@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from unstale.actions.back_up_database import BackUpDatabase
+from unstale.cli.changing import changing, finish
 from unstale.cli.db.words import size_of, trail
-from unstale.cli.options import changing, facts_for, finish
+from unstale.cli.options import facts_for
 from unstale.errors import Failed, Halted, Refused
 from unstale.fact import Facts
 from unstale.layer import Risk

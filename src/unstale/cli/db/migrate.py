@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from unstale.actions.database import RunMigrations
+from unstale.cli.changing import changing, finish
 from unstale.cli.db.preparation import Wanted, look, rehearsed
 from unstale.cli.db.words import trail
-from unstale.cli.options import changing, consent, facts_for, finish
+from unstale.cli.options import consent, facts_for
 from unstale.fact import Facts
 from unstale.journal import Journal
 from unstale.layer import Risk

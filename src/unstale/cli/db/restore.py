@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from unstale.actions.replace_database import ReplaceDatabase, in_use
+from unstale.cli.changing import changing, finish
 from unstale.cli.db.words import age_of, revision_words, trail
-from unstale.cli.options import changing, consent, facts_for, finish
+from unstale.cli.options import consent, facts_for
 from unstale.errors import Failed, Refused, UnstaleError, UsageError
 from unstale.fact import Facts
 from unstale.layer import Risk
