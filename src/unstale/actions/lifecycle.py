@@ -9,12 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from unstale.actions.said import last_lines, said_before
 from unstale.errors import Failed
-from unstale.facts.env_files import secrets
 from unstale.facts.environ import environ_of
 from unstale.facts.sockets import listening_ports
 from unstale.host import NONE, Host, Ident
-from unstale.redact import hide
 
 GRACE = 10.0
 """Seconds that a process has to end after TERM."""
@@ -22,9 +21,20 @@ GRACE = 10.0
 START = 30.0
 """Seconds that a successor has to listen on its predecessor's ports."""
 
+STAYS = 1.0
+"""Seconds that a successor which listens nowhere must live."""
+
 SHIM = Path(__file__).parent.parent / "guard" / "inherit_listener"
 VARIABLE = "UNSTALE_LISTENERS"
 """What leads a successor to its listeners: guard/inherit_listener."""
+
+
+class NotUp(Failed):
+    """A successor is not up in time; it may still come up."""
+
+    def __init__(self, ident: Ident, *, what: str, why: str, next: str) -> None:  # noqa: A002 - as in UnstaleError
+        super().__init__(what=what, why=why, next=next)
+        self.ident = ident
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,34 +177,21 @@ def spawn(
 
 
 def launch(host: Host, start: Start) -> Ident:
-    """Start it and wait until it listens where its predecessor did. Raises Failed with its last lines."""
+    """Start it and wait until it listens where its predecessor did. Raises NotUp with its last lines."""
     said = said_before(host, start)
     ident = spawn(host, start)
-    for _ in range(int(START / 0.05)):
+    for at in range(int(START / 0.05)):
         pids = tuple(each.pid for each in family(host, ident))
-        if set(start.ports) <= set(listening_ports(host, pids)):
+        stays = bool(start.ports) or at * 0.05 > STAYS
+        if stays and set(start.ports) <= set(listening_ports(host, pids)):
             return ident
         if not host.alive(ident):
             break
         host.sleep(0.05)
     state = "did not listen in time" if host.alive(ident) else "ended"
-    raise Failed(
+    raise NotUp(
+        ident,
         what=f"the restarted process {ident.pid} {state}",
         why=last_lines(host, start, said) or "it said nothing",
         next=f"Read {start.stderr}, then start it by hand.",
     )
-
-
-def said_before(host: Host, start: Start) -> int:
-    """Return how many bytes its log holds already."""
-    seen = host.stat(start.stderr)
-    return seen.size if seen else 0
-
-
-def last_lines(host: Host, start: Start, said: int) -> str:
-    """Return the last three lines after the first `said` bytes of its log, secrets hidden."""
-    with suppress(OSError):
-        lines = host.read(start.stderr)[said:].decode("utf-8", "replace").strip().splitlines()
-        values = secrets(host, start.env.values(), f"{start.cwd}/.env")
-        return hide(" | ".join(line.strip() for line in lines[-3:]), values)
-    return ""

@@ -20,7 +20,8 @@ def runs(facts: Facts, start: Start, but: tuple[Ident, ...] = ()) -> bool:
         if start.ports and set(start.ports) <= set(each.ports):
             return True
         with suppress(OSError):
-            same = each.cwd == start.cwd and argv_of(facts.host, each.pid) == start.argv
-            if not start.ports and same:
+            script = each.role == "dev" and start.argv[1:2] == ("run",)  # npm run
+            same = script or argv_of(facts.host, each.pid) == start.argv
+            if not start.ports and each.cwd == start.cwd and same:
                 return True
     return False

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from unstale import codec
 from unstale.action import Action, Keep
-from unstale.actions.lifecycle import Start, launch
+from unstale.actions.lifecycle import NotUp, Start, end, family, launch
 from unstale.actions.owner import act
 from unstale.actions.presence import runs
 from unstale.actions.process import unsaved, why_not_restart
@@ -106,9 +106,19 @@ class Run(Action):
                 if kept["terminal"] and not self.detach:
                     left.append(f"cd {start.cwd} && {kept['words']}")
                 elif not runs(facts, start):
-                    launch(host, start)
+                    _up(host, start)
             host.write(path, b"")  # it held the environment
         return f"yours to start: {'; '.join(left)}" if left else None
+
+
+def _up(host: Host, start: Start) -> None:
+    """Start it; one that is not up in time is ended, because whoever called takes its way back."""
+    try:
+        launch(host, start)
+    except NotUp as error:
+        if host.alive(error.ident):
+            end(host, family(host, error.ident))
+        raise
 
 
 def running(facts: Facts, parts: tuple[str, ...]) -> tuple[AppProcess, ...]:

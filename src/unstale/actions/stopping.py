@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from unstale import codec
-from unstale.actions.lifecycle import Start, end, family, startable
+from unstale.actions.lifecycle import Start, argv_of, end, family, startable
 from unstale.actions.owner import act, owned
 from unstale.fact import Facts
 from unstale.facts.app_process import AppProcess
@@ -32,18 +33,20 @@ def stop(facts: Facts, process: AppProcess, place: str) -> None:
         end(host, family(host, Ident(process.pid, process.ticks)))
         return
     start = startable(host, process.pid, place)
-    top = _wrapper(facts, process) if process.role == "dev" else Ident(process.pid, process.ticks)
-    if top.pid != process.pid:
-        start = _script(host, process.pid, start)
+    top, shell = Ident(process.pid, process.ticks), ""
+    if process.role == "dev":
+        top, shell = _wrapper(facts, process)
+        start = _script(host, process.pid, start, shell)
     _keep(host, path, start=start, terminal=process.owner == "terminal", words=process.command)
-    end(host, family(host, top))
+    own = Ident(process.pid, process.ticks)  # it goes first: npm and sh end when what they run has ended
+    end(host, (own, *(each for each in family(host, top) if each != own)))
 
 
-def _wrapper(facts: Facts, process: AppProcess) -> Ident:
-    """Return the topmost of npm → sh → node; the process itself where no wrapper of the project is above it."""
+def _wrapper(facts: Facts, process: AppProcess) -> tuple[Ident, str]:
+    """Return the topmost of npm → sh → node, and what sh was told to run; the process itself without a wrapper."""
     table = facts.get(ProcessTable)
     top, above = Ident(process.pid, process.ticks), table.find(process.ppid)
-    best = top
+    best, told = top, ""
     while (
         above is not None
         and above.pid not in table.ancestors
@@ -51,22 +54,30 @@ def _wrapper(facts: Facts, process: AppProcess) -> Ident:
     ):
         if any(wraps(word) for word in above.words[:2]):
             best = Ident(above.pid, above.ticks)
-        elif Path(above.words[0]).name not in ("sh", "dash", "bash") or "-c" not in above.words:
+        elif Path(above.words[0]).name in ("sh", "dash", "bash") and "-c" in above.words:
+            told = told or argv_of(facts.host, above.pid)[-1]
+        else:
             break
         above = table.find(above.ppid)
-    return best
+    return best, told
 
 
-def _script(host: Host, pid: int, start: Start) -> Start:
-    """Return the start of the npm script that the process came from, as its environment names it."""
+def _script(host: Host, pid: int, start: Start, shell: str) -> Start:
+    """Return the start of the npm script that the process came from, as its environment names it.
+
+    npm appends what was typed behind the script's own text (npm help run-script). A development server takes
+    another port where its own is not free, so it is not waited for at one.
+    """
     environ = environ_of(host, pid)
     script, manifest = environ.get("npm_lifecycle_event"), environ.get("npm_package_json")
     if not script:
-        return start
+        return replace(start, ports=())
+    typed = shlex.split(shell.removeprefix(environ.get("npm_lifecycle_script", shell)))
     packager = Path(environ.get("npm_execpath", "npm")).name.partition("-")[0].partition(".")[0]
     clean = {key: value for key, value in start.env.items() if not key.startswith("npm_")}
     cwd = str(Path(manifest).parent) if manifest else start.cwd
-    return replace(start, argv=(packager or "npm", "run", script), cwd=cwd, env=clean)
+    argv = (packager or "npm", "run", script, *(("--", *typed) if typed else ()))
+    return replace(start, argv=argv, cwd=cwd, env=clean, ports=())
 
 
 def _keep(

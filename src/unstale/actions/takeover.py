@@ -20,10 +20,9 @@ from unstale.actions.lifecycle import (
     end,
     family,
     ident_of,
-    last_lines,
-    said_before,
     spawn,
 )
+from unstale.actions.said import last_lines, said_before
 from unstale.errors import Failed
 from unstale.facts.commands import parse
 from unstale.facts.environ import environ_of

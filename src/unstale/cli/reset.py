@@ -95,13 +95,14 @@ def _reset(facts: Facts, wish: Wish, form: str, *, yes: bool) -> int:
 
 def _taken_back(facts: Facts, run: Run) -> str:
     """Undo what was done of a reset that failed; return which state runs."""
+    undoing = begin(facts, "undo", whole=True, target=run.id)
     try:
-        undoing = begin(facts, "undo", whole=True, target=run.id)
         for each in undo(facts.again(), undoing, run.id, say=say):
             say(f"taken back: {each.step.action.title()}")
-        run.journal.append(facts.host.now(), undoing.id, "end", {})
     except UnstaleError as error:
         return f"not all of it could be taken back ({error}): unstale log --verify"
+    finally:
+        undoing.journal.append(facts.host.now(), undoing.id, "end", {})
     return "the former state runs"
 
 
