@@ -212,6 +212,7 @@ def postgres() -> Iterator[Cluster]:
         started.stop()
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep on one worker what shares a costly fixture: the laid example, a Docker engine, a module's own."""
     for item in items:
