@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from unstale.action import Action
 from unstale.actions.container import replacing
@@ -47,7 +47,7 @@ def steps(facts: Facts, wish: Wish, place: str) -> tuple[Action, ...]:
     """Return the steps. `place` is a directory of ours (0700) that keeps what starts each process again."""
     root = str(facts.project.root)
     parts = tuple(each for each in (BACKEND, FRONTEND) if _stops(wish, each))
-    changes = tuple(_changes(facts, wish))
+    changes = tuple(_changes(facts, wish, place))
     if not changes or not running(facts, parts):
         return changes
     around = (root, place, parts, wish.detach)
@@ -59,7 +59,7 @@ def _stops(wish: Wish, part: str) -> bool:
     return part in wish.parts or (part == BACKEND and DATABASE in wish.parts)
 
 
-def _changes(facts: Facts, wish: Wish) -> Iterator[Action]:
+def _changes(facts: Facts, wish: Wish, place: str) -> Iterator[Action]:
     caches = tuple(_caches(facts, wish))
     if caches:
         yield MoveToTrash(caches, regrown=True)
@@ -71,7 +71,7 @@ def _changes(facts: Facts, wish: Wish) -> Iterator[Action]:
     if FRONTEND in wish.parts:
         yield from _front_ends(facts, wish)
     if DATABASE in wish.parts:
-        yield from _fresh(facts) if wish.fresh_db else _migrations(facts)
+        yield from _fresh(facts) if wish.fresh_db else _migrations(facts, place)
     if DOCKER in wish.parts:
         yield from _containers(facts)
 
@@ -85,8 +85,11 @@ def _front_ends(facts: Facts, wish: Wish) -> Iterator[Action]:
                 yield Rebuild(str(each.path), each.kind, each.build, str(each.dist), anew=True)
 
 
-def _migrations(facts: Facts) -> Iterator[Action]:
-    """Yield the migration of each database that is behind; one that is at its head is not touched."""
+def _migrations(facts: Facts, place: str) -> Iterator[Action]:
+    """Yield the migration of each database that is behind; one that is at its head is not touched.
+
+    The process whose environment it needs is stopped by then, and kept in `place`.
+    """
     histories, databases = facts.maybe(MigrationHistories), facts.maybe(Databases)
     for history in histories.histories if histories else ():
         for file in databases.of(history.backend) if databases else ():
@@ -94,6 +97,8 @@ def _migrations(facts: Facts) -> Iterator[Action]:
             applied = content.revisions if content else None
             if applied is not None and history.pending(applied):
                 action = migration(file, history)
+                if action is not None and action.pid is not None:
+                    action = replace(action, kept=f"{place}/{action.pid}.json")
                 if action is not None:
                     yield action
 

@@ -37,7 +37,8 @@ class RunMigrations(Action):
 
     `pid` is a process whose environment is used, or None for ours; it is never shown or journaled. `heads` are the
     revisions to reach, `target` alembic's word for them. `budget` is how long in seconds the app waits for a lock, None
-    where nobody uses the database. `scripts` are the pending ones; `rehearsed` spares a second rehearsal.
+    where nobody uses the database. `kept`: as in Order. `scripts` are the pending
+    ones; `rehearsed` spares a second rehearsal.
     """
 
     risk: ClassVar[Risk] = Risk.DISRUPTIVE
@@ -51,6 +52,7 @@ class RunMigrations(Action):
     heads: tuple[str, ...]
     target: str = "head"
     budget: float | None = None
+    kept: str = ""
     scripts: tuple[str, ...] = field(default=(), compare=False)
     rehearsed: Any = field(
         default=None, compare=False, repr=False
@@ -61,7 +63,7 @@ class RunMigrations(Action):
         """Return what is to be run, live or on a copy."""
         from unstale.migration.upgrade import Order  # noqa: PLC0415 - loaded when something is run
 
-        return Order(self.store, self.config, self.python, self.pid, self.target)
+        return Order(self.store, self.config, self.python, self.pid, self.target, self.kept)
 
     def title(self) -> str:
         return f"back up {self.store.label} and migrate it to {', '.join(self.heads)}"

@@ -38,7 +38,9 @@ def stop(facts: Facts, process: AppProcess, place: str) -> None:
         top, shell = _wrapper(facts, process)
         start = _script(host, process.pid, start, shell)
     _keep(host, path, start=start, terminal=process.owner == "terminal", words=process.command)
-    own = Ident(process.pid, process.ticks)  # it goes first: npm and sh end when what they run has ended
+    own = Ident(
+        process.pid, process.ticks
+    )  # it goes first: npm and sh end when what they run has ended
     end(host, (own, *(each for each in family(host, top) if each != own)))
 
 

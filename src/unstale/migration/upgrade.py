@@ -25,13 +25,17 @@ LOCK_TIMEOUT = 5.0  # seconds that a statement on PostgreSQL may wait for its lo
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be run: on what, by which alembic.ini and Python, with whose environment (None: ours), how far."""
+    """What is to be run: on what, by which alembic.ini and Python, with whose environment (None: ours), how far.
+
+    `kept` is the file that keeps the environment of a process which was stopped before.
+    """
 
     store: Store
     config: str
     python: str
     pid: int | None
     target: str
+    kept: str = ""
 
 
 def upgrade(
@@ -56,7 +60,7 @@ def upgrade(
         "parent": os.getpid(),
         "lock_timeout": LOCK_TIMEOUT,
     }
-    environment = environ_of(host, order.pid) if order.pid else {}
+    environment = _environment(host, order)
     host.write(record, b"")
     done = host.act(
         (order.python, str(_GUARD), json.dumps(asked)),
@@ -77,3 +81,17 @@ def upgrade(
         why=hide(said, values),
         next=f"cd {place.parent} && {order.python} -m alembic -c {place.name} current",
     )
+
+
+def _environment(host: Host, order: Order) -> dict[str, str]:
+    """Return what the process was started with. Raises Failed: with another one alembic may reach another database."""
+    try:
+        if order.kept:
+            return dict(json.loads(host.read(order.kept))["start"]["env"])
+        return environ_of(host, order.pid) if order.pid else {}
+    except (OSError, ValueError, TypeError, KeyError):
+        raise Failed(
+            what=f"the environment of process {order.pid} is no longer known",
+            why="it ended, and alembic without it may reach another database",
+            next="Start it again, then: unstale db migrate",
+        ) from None
