@@ -51,6 +51,9 @@ record: setup ## Record this project's facts: make record FILE=facts.json
 golden: setup ## Write the golden transcripts again; review the diff as prose
 	@UNSTALE_GOLDEN=1 $(PYTHON) -m pytest tests/render $(call again,make golden)
 
+crash: setup ## Kill every changing command at every point of its work, and look what the next one makes of it
+	@$(PYTHON) -m lab.crash
+
 bench: setup ## Measure speed, as ratios in one run
 	@$(PYTHON) -m bench.run
 

@@ -34,6 +34,16 @@ def rows():
     with sqlite3.connect("app.db", timeout=10) as db:
         return {"rows": db.execute("SELECT count(*) FROM note").fetchone()[0], "code": "one"}
 """
+_HOLDING = """\
+import sqlite3
+from fastapi import FastAPI
+app = FastAPI()
+db = sqlite3.connect("app.db", timeout=10, check_same_thread=False, isolation_level=None)
+db.execute("PRAGMA journal_mode = WAL")
+@app.get("/")
+def rows():
+    return {"rows": db.execute("SELECT count(*) FROM note").fetchone()[0], "code": "one"}
+"""
 _ENV = """\
 from alembic import context
 from sqlalchemy import create_engine
@@ -90,7 +100,6 @@ class Case:
     name: str
     words: tuple[str, ...]
     before: Callable[[Patient], None]
-    serving: bool = False
 
 
 @dataclass(slots=True)
@@ -194,8 +203,10 @@ class Patient:
             if not path.name.startswith("app.db")
         ]
         parts.append(f"bytecode {sorted(each.name for each in self.root.rglob('gone*.pyc'))}")
-        with closing(sqlite3.connect(self.root / "app.db")) as database:
-            parts += list(database.iterdump())
+        path = self.root / "app.db"
+        if path.exists():
+            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+                parts += list(database.iterdump())
         if self.server is not None:
             parts += [str(self.answer()), str(len(self.leaders()))]
         return "\n".join(parts)
@@ -249,6 +260,15 @@ def _edited(patient: Patient) -> None:
     path.write_text(path.read_text().replace('"one"', '"two"'))
 
 
+def _deleted(patient: Patient) -> None:
+    (patient.root / "app/main.py").write_text(_HOLDING)
+    patient.commit()
+    patient.serve()
+    patient.sql("INSERT INTO note (text) VALUES ('in the WAL alone')", times=5)
+    for suffix in ("", "-wal", "-shm"):
+        (patient.root / f"app.db{suffix}").unlink(missing_ok=True)
+
+
 def _backed_up(patient: Patient) -> None:
     patient.unstale("db", "backup")
     patient.sql("INSERT INTO note (text) VALUES ('later')", times=3)
@@ -284,15 +304,16 @@ def _reset(patient: Patient) -> None:
 
 CASES = (
     Case("fix PYC004", ("fix", "PYC003", "PYC004", "PYC005", "--yes"), _leftover),
-    Case("fix PRC001", ("fix", "PRC001", "--yes"), _edited, serving=True),
+    Case("fix PRC001", ("fix", "PRC001", "--yes"), _edited),
+    Case("fix DBF002", ("fix", "DBF002", "--yes"), _deleted),
     Case("fix SCH001", ("fix", "SCH001", "--yes"), _pending),
     Case("db migrate", ("db", "migrate", "--yes"), _pending),
     Case("db restore", ("db", "restore", "--yes"), _backed_up),
-    Case("reset", ("reset", "--yes"), _cached, serving=True),
+    Case("reset", ("reset", "--yes"), _cached),
     Case("undo of a fix", ("undo", "--yes"), _repaired),
     Case("undo of a migration", ("undo", "--yes"), _migrated),
     Case("undo of a restore", ("undo", "--yes"), _restored),
-    Case("undo of a reset", ("undo", "--yes"), _reset, serving=True),
+    Case("undo of a reset", ("undo", "--yes"), _reset),
 )
 _DECIDING = ("fix", "GIT004", "--yes")  # finds nothing here; it only decides what was killed before
 

@@ -4,17 +4,18 @@ server.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from unstale.action import Action, Keep
+from unstale import codec
+from unstale.action import Action, Decided, Keep
 from unstale.actions.lifecycle import Start, end, family, launch, startable
 from unstale.actions.owner import act, owned
 from unstale.actions.process import why_not_restart
-from unstale.errors import Failed, Halted, Unavailable
+from unstale.actions.saved_database import hold, held_by, is_back, newest, put_back, release, save
+from unstale.actions.stopping import keep_start, kept_starts
 from unstale.facts.sqlite import Databases
-from unstale.facts.sqlite_open import Leader, filled_tables
+from unstale.facts.sqlite_open import Leader
 from unstale.host import Host, Ident
 from unstale.layer import Layer, Risk
 
@@ -69,18 +70,46 @@ class SaveAndRestart(Action):
 
     def apply(self, host: Host, keep: Keep) -> None:
         with host.held_open(self._links()) as held:
-            _save(
+            save(
                 host, held, f"{keep.state}/before"
-            )  # a full disk must show while the server still has it
-            starts: list[Start | tuple[str, ...]] = []
-            try:
-                for each in self.leaders:
-                    starts += [_stop(host, each, str(keep.state))]  # kept when the next one fails
-                merged = _save(host, held, f"{keep.state}/saved")
-                _put_back(host, merged, self.path, held[0], keep)
-            finally:
-                for start in starts:
-                    _start(host, start)
+            )  # a full disk must show while the server has it
+            holder = hold(host, held, str(keep.state))
+            self._finish(host, keep, held, "saved")
+            release(host, holder)
+
+    def recover(self, facts: Facts, keep: Keep) -> Decided:
+        """Finish it: what was stopped must run again, on what the holder kept."""
+        host = facts.host
+        holder = held_by(host, str(keep.state))
+        stopped = kept_starts(host, f"{keep.state}/stopped")
+        alive = all(host.alive(Ident(each.pid, each.ticks)) for each in self.leaders)
+        if alive and not stopped:
+            words = "no server was stopped"
+        elif is_back(host, self.path, str(keep.state)):
+            _start_all(host, f"{keep.state}/stopped")
+            words = "the content was at its path, and the servers run again"
+        elif holder is None:  # the machine was restarted
+            put_back(host, newest(host, str(keep.state)), self.path, None, keep)
+            _start_all(host, f"{keep.state}/stopped")
+            words = "what was saved is at its path, and the servers run again"
+        else:
+            self._finish(host, keep, holder.links, f"recovered-{host.now():%H%M%S}")
+            words = "the content is at its path, and the servers run again"
+        if holder is not None:
+            release(host, holder)
+        return Decided(done=not words.startswith("no server"), words=words)
+
+    def _finish(self, host: Host, keep: Keep, held: tuple[str, ...], name: str) -> None:
+        place = f"{keep.state}/stopped"
+        host.makedirs(place)
+        try:
+            for each in self.leaders:
+                if host.alive(Ident(each.pid, each.ticks)):
+                    _stop(host, each, place)
+            merged = save(host, held, f"{keep.state}/{name}")
+            put_back(host, merged, self.path, held[0], keep)
+        finally:
+            _start_all(host, place)
 
     def _links(self) -> tuple[str, ...]:
         descriptors = (self.descriptor, self.wal) if self.wal >= 0 else (self.descriptor,)
@@ -94,61 +123,22 @@ def saving(pid: int, descriptor: int, wals: tuple[int, ...], target: str) -> tup
     return (f"cp /proc/{pid}/fd/{descriptor} {target}", *sides)
 
 
-def _save(host: Host, held: tuple[str, ...], place: str) -> str:
-    """Copy file and WAL, and merge both into one verified file; return its name."""
-    for source, suffix in zip(held, ("", "-wal"), strict=False):
-        host.copy(source, f"{place}/held.db{suffix}")
-    merged = f"{place}/merged.db"
-    host.backup_database(f"{place}/held.db", merged)
-    host.copy(f"{place}/held.db", f"{place}/alone.db")
-    lacking = _tables(host, f"{place}/alone.db") - _tables(host, merged)
-    if lacking:
-        raise Failed(
-            what="the deleted database was not saved whole",
-            why=f"with its WAL it lacks {', '.join(sorted(lacking))}: the WAL may be another's",
-            next=f"Nothing was put back. Look at both: ls {place}",
-        )
-    return merged
-
-
-def _tables(host: Host, path: str) -> frozenset[str]:
-    """Return the tables; none of a file that cannot be read without its WAL."""
-    with suppress(Unavailable):
-        (rows,) = host.query_copy(path, (_NAMES,), limit=_LIMIT)
-        return frozenset(str(row[0]) for row in rows or ())
-    return frozenset()
-
-
-def _stop(host: Host, leader: Leader, logs: str) -> Start | tuple[str, ...]:
-    """Stop it; return what starts it again: its owner's command, or argv and all."""
+def _stop(host: Host, leader: Leader, place: str) -> None:
+    """Stop it; `place` keeps what starts it again: its owner's command, or argv and all."""
+    path = f"{place}/{leader.pid}.json"
     owner = owned(host, leader.pid)
     if owner is not None:
+        keep_start(host, path, owner=owner)
         act(host, owner, "stop")
-        return owner
-    start = startable(host, leader.pid, logs)
+        return
+    keep_start(host, path, start=startable(host, leader.pid, place))
     end(host, family(host, Ident(leader.pid, leader.ticks)))
-    return start
 
 
-def _start(host: Host, start: Start | tuple[str, ...]) -> None:
-    if isinstance(start, Start):
-        launch(host, start)
-    else:
-        act(host, start, "start")
-
-
-def _put_back(host: Host, merged: str, path: str, like: str, keep: Keep) -> None:
-    """Move away what is at the path, if it holds no row, and rename the saved file there."""
-    if host.stat(path) is not None:
-        filled = filled_tables(host, path, _LIMIT)
-        if filled:
-            raise Halted(
-                what=f"{path} was filled meanwhile",
-                why=f"it has rows in {', '.join(filled)}; the saved database is {merged}",
-                next=f"Compare them, then keep one: sqlite3 {merged} .tables",
-            )
-    host.copy(merged, f"{path}.saved", like=like)
-    for suffix in ("", *_SIDES):
-        if host.stat(path + suffix) is not None:
-            host.rename(path + suffix, f"{keep.trash}/{path.rpartition('/')[2]}{suffix}")
-    host.rename(f"{path}.saved", path)
+def _start_all(host: Host, place: str) -> None:
+    for path, kept in kept_starts(host, place):
+        if kept["owner"]:
+            act(host, tuple(kept["owner"]), "start")
+        else:
+            launch(host, codec.decode(Start, kept["start"]))
+        host.write(path, b"")  # it held the environment

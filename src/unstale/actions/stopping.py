@@ -26,7 +26,7 @@ def stop(facts: Facts, process: AppProcess, place: str) -> None:
     path = f"{place}/{process.pid}.json"
     owner = owned(host, process.pid)
     if owner is not None:
-        _keep(host, path, owner=owner)
+        keep_start(host, path, owner=owner)
         act(host, owner, "stop")
         return
     if process.role == "orphan":
@@ -37,7 +37,7 @@ def stop(facts: Facts, process: AppProcess, place: str) -> None:
     if process.role == "dev":
         top, shell = _wrapper(facts, process)
         start = _script(host, process.pid, start, shell)
-    _keep(host, path, start=start, terminal=process.owner == "terminal", words=process.command)
+    keep_start(host, path, start=start, terminal=process.owner == "terminal", words=process.command)
     own = Ident(
         process.pid, process.ticks
     )  # it goes first: npm and sh end when what they run has ended
@@ -82,7 +82,7 @@ def _script(host: Host, pid: int, start: Start, shell: str) -> Start:
     return replace(start, argv=argv, cwd=cwd, env=clean, ports=())
 
 
-def _keep(
+def keep_start(
     host: Host,
     path: str,
     *,
@@ -91,6 +91,7 @@ def _keep(
     terminal: bool = False,
     words: str = "",
 ) -> None:
+    """Write what starts it again: its owner's command, or its start; `words` for a person's terminal."""
     kept = {
         "owner": owner,
         "start": start and codec.encode(start),

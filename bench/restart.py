@@ -1,0 +1,133 @@
+"""What a restart costs those who use the app: `unstale fix` beside the folk script, under load.
+
+python -m bench.restart: 32 clients that keep their connection and 16 that open one for each request, none of which
+retries; five restarts each. The folk script kills the server by its pid, sleeps two seconds, and starts it again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+from lab.arena import WHO, free_port
+from lab.traffic import Counts, Traffic
+from lab.waiting import wait_for
+
+RESTARTS = 5
+WSGI = "from flask import Flask\nfrom app.words import WORD\napp = Flask(__name__)\n@app.get('/')\ndef hello(): return {'hello': WORD}\n"
+ASGI = "from fastapi import FastAPI\nfrom app.words import WORD\napp = FastAPI()\n@app.get('/')\nasync def hello(): return {'hello': WORD}\n"
+SERVERS = {
+    "uvicorn": (ASGI, "-m uvicorn app.main:app --port PORT --no-access-log"),
+    "uvicorn --workers 2": (
+        ASGI,
+        "-m uvicorn app.main:app --port PORT --workers 2 --no-access-log",
+    ),
+    "gunicorn (HUP)": (WSGI, "-m gunicorn -w 2 -b 127.0.0.1:PORT app.main:app"),
+    "gunicorn --preload": (WSGI, "-m gunicorn --preload -w 2 -b 127.0.0.1:PORT app.main:app"),
+    "flask run": (WSGI, "-m flask --app app.main run -p PORT"),
+}
+
+
+def main() -> int:
+    """Measure and print the table."""
+    print("| server | way | sent | refused | reset | cut | 5xx | slowest answer s |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name, (source, words) in SERVERS.items():
+        for way in ("unstale fix", "folk script"):
+            with tempfile.TemporaryDirectory() as place:
+                counts = measured(Path(place), source, words, folk=way == "folk script")
+            errors = sum(many for kind, many in counts.failed.items() if kind.isdigit())
+            numbers = (
+                counts.sent,
+                counts.failed["refused"],
+                counts.failed["reset"],
+                counts.cut,
+                errors,
+            )
+            row = " | ".join(f"{each:,}" for each in numbers)
+            print(f"| {name} | {way} | {row} | {counts.slowest:.2f} |", flush=True)
+    return 0
+
+
+def measured(place: Path, source: str, words: str, *, folk: bool) -> Counts:
+    """Serve a project there, restart it five times under load; return what the clients saw."""
+    root, port = place / "shop", free_port()
+    for name, text in {
+        "app/__init__.py": "",
+        "app/main.py": source,
+        "requirements.txt": "",
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    (root / "app/words.py").write_text("WORD = 'word 0'\n")
+    for argv in (["init", "-q"], ["add", "-A"], [*WHO, "commit", "-qm", "begin"]):
+        subprocess.run(["git", *argv], cwd=root, check=True)
+    argv = [sys.executable, *words.replace("PORT", str(port)).split()]
+    server = start(argv, root)
+    wait_for(lambda: answers(port))
+    try:
+        with Traffic(port, expect="word") as traffic:
+            for at in range(1, RESTARTS + 1):
+                time.sleep(3)
+                (root / "app/words.py").write_text(f"WORD = 'word {at}'\n")
+                server = restarted(server, argv, root, folk=folk)
+            time.sleep(1)
+        return traffic.counts
+    finally:
+        end(root)
+
+
+def restarted(
+    server: subprocess.Popen[bytes], argv: list[str], root: Path, *, folk: bool
+) -> subprocess.Popen[bytes]:
+    """Restart it in one of the two ways."""
+    if folk:
+        server.send_signal(signal.SIGTERM)
+        time.sleep(2)
+        return start(argv, root)
+    unstale = [sys.executable, "-m", "unstale", "fix", "--yes"]
+    done = subprocess.run(
+        unstale, cwd=root, env=environ(root), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return server
+
+
+def start(argv: list[str], root: Path) -> subprocess.Popen[bytes]:
+    """Start the server, its output in a file."""
+    with (root.parent / "server.log").open("ab") as log:
+        return subprocess.Popen(
+            argv, cwd=root, env=environ(root), stdout=log, stderr=log, start_new_session=True
+        )
+
+
+def environ(root: Path) -> dict[str, str]:
+    """Return the environment of all of it."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    return {**kept, "XDG_STATE_HOME": str(root.parent / "state")}
+
+
+def answers(port: int) -> bool:
+    """Return whether it answers."""
+    with suppress(OSError):
+        return bool(urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).read())
+    return False
+
+
+def end(root: Path) -> None:
+    """End what stands in the directory, by pid."""
+    for name in (each for each in os.listdir("/proc") if each.isdigit()):
+        with suppress(OSError):
+            if os.readlink(f"/proc/{name}/cwd") == str(root) and int(name) != os.getpid():
+                os.kill(int(name), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
