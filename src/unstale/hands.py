@@ -12,6 +12,8 @@ from pathlib import Path
 from unstale.errors import Failed
 from unstale.host import Ident
 
+MARK = "UNSTALE_WORKS_FOR"
+
 
 def replace(path: str, data: bytes, mode: int) -> None:
     """Write a temporary file beside the target, fsync it, rename it over, fsync the directory."""
@@ -97,6 +99,11 @@ def ticks(pid: int) -> int | None:
         return None
     fields = text[text.rindex(")") + 2 :].split()
     return None if fields[0] in "ZX" else int(fields[19])
+
+
+def mark() -> tuple[str, str]:
+    """Return the variable that tells whose command a process is: ours, and those that it starts."""
+    return MARK, f"{os.getpid()}:{ticks(os.getpid())}"
 
 
 def alive(ident: Ident) -> bool:

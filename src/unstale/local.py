@@ -113,7 +113,8 @@ class LocalHost(SqliteDoor):
     ) -> Ran:
         self._require_changing(f"run {argv[0]}")
         try:
-            return eyes.run(argv, cwd, eyes.environment(env, clean=clean), stdin, timeout)
+            ours = (*env, hands.mark())
+            return eyes.run(argv, cwd, eyes.environment(ours, clean=clean), stdin, timeout)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Failed(
                 what=f"{Path(argv[0]).name} did not finish",

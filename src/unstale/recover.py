@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol, runtime_checkable
 
 from unstale.action import Action, Keep
+from unstale.actions.stragglers import end_stragglers
 from unstale.errors import UnstaleError
 from unstale.fact import Facts
 from unstale.host import Host
@@ -31,7 +32,10 @@ def recover(facts: Facts, say: Say) -> tuple[str, ...]:
     """
     journal = Journal(facts.project.state)
     told = []
-    for line in undecided(journal.lines()):
+    left = undecided(journal.lines())
+    if left:
+        end_stragglers(facts, left[-1].at)
+    for line in left:
         run = Run(line.run, journal, facts.project.trash, facts.project.state)
         number = line.data["step"]
         say(f"deciding step {number} of the interrupted run {line.run}: {line.data['title']}")

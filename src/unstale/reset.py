@@ -13,9 +13,10 @@ from unstale.actions.fresh_database import FreshDatabase, Seed
 from unstale.actions.new_environment import renewing
 from unstale.actions.new_modules import modules_anew
 from unstale.actions.node import Rebuild
-from unstale.actions.standstill import BACKEND, FRONTEND, Run, Stop, running
+from unstale.actions.standstill import BACKEND, FRONTEND, Run, Stop, running, shown
 from unstale.errors import Refused
 from unstale.fact import Facts
+from unstale.facts.app_processes import AppProcesses
 from unstale.facts.compose import Compose
 from unstale.facts.docker import Containers
 from unstale.facts.environment import Environments
@@ -35,7 +36,7 @@ _LEFT = (".git", ".unstale", "node_modules", ".venv", "venv", "site-packages", "
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How much is made anew. `parts` of PARTS;"""
+    """How much is made anew: which of PARTS, from the caches or past them, with what else."""
 
     parts: frozenset[str] = EVERYTHING
     cache: bool = True
@@ -51,7 +52,7 @@ def steps(facts: Facts, wish: Wish, place: str) -> tuple[Action, ...]:
     if not changes or not running(facts, parts):
         return changes
     around = (root, place, parts, wish.detach)
-    return (Stop(*around), *changes, Run(*around))
+    return (Stop(*around, shown(facts, parts)), *changes, Run(*around))
 
 
 def _stops(wish: Wish, part: str) -> bool:
@@ -71,7 +72,7 @@ def _changes(facts: Facts, wish: Wish, place: str) -> Iterator[Action]:
     if FRONTEND in wish.parts:
         yield from _front_ends(facts, wish)
     if DATABASE in wish.parts:
-        yield from _fresh(facts) if wish.fresh_db else _migrations(facts, place)
+        yield from _fresh(facts, place) if wish.fresh_db else _migrations(facts, place)
     if DOCKER in wish.parts:
         yield from _containers(facts)
 
@@ -97,13 +98,19 @@ def _migrations(facts: Facts, place: str) -> Iterator[Action]:
             applied = content.revisions if content else None
             if applied is not None and history.pending(applied):
                 action = migration(file, history)
-                if action is not None and action.pid is not None:
-                    action = replace(action, kept=f"{place}/{action.pid}.json")
                 if action is not None:
-                    yield action
+                    yield replace(action, kept=_kept(facts, action.pid, place))
 
 
-def _fresh(facts: Facts) -> Iterator[Action]:
+def _kept(facts: Facts, pid: int | None, place: str) -> str:
+    """Return the file that keeps the process's environment once it is stopped: that of whoever leads it."""
+    processes = facts.maybe(AppProcesses)
+    mine = (each for each in (processes.processes if processes else ()) if each.pid == pid)
+    found = next(mine, None)
+    return f"{place}/{processes.leader_of(found).pid}.json" if processes and found else ""
+
+
+def _fresh(facts: Facts, place: str) -> Iterator[Action]:
     """Yield what begins each database anew, and what fills it. Raises Refused where the project does not say how."""
     histories, databases = facts.maybe(MigrationHistories), facts.maybe(Databases)
     found = [
@@ -121,9 +128,12 @@ def _fresh(facts: Facts) -> Iterator[Action]:
     seed = facts.project.settings.database.get("seed")
     for action, backend in ready:
         if isinstance(action.store, SqliteStore):
-            yield FreshDatabase(action.store, action.config, action.python, action.target)
+            whose = (action.pid, _kept(facts, action.pid, place))
+            target = (action.config, action.python, action.target)
+            yield FreshDatabase(action.store, *target, *whose)
             if seed:
-                yield Seed(action.store, seed, str(backend or facts.project.root), action.python)
+                cwd = str(backend or facts.project.root)
+                yield Seed(action.store, seed, cwd, action.python, *whose)
 
 
 def _containers(facts: Facts) -> Iterator[Action]:

@@ -12,8 +12,10 @@ from unstale.action import Action, Keep
 from unstale.actions.replace_database import PutDatabaseBack
 from unstale.actions.restore_database import RestoreDatabase
 from unstale.errors import Failed
+from unstale.facts.env_files import secrets
 from unstale.layer import Layer, Risk
-from unstale.migration.upgrade import Order, upgrade
+from unstale.migration.upgrade import Order, environment_of, upgrade
+from unstale.redact import hide
 from unstale.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ class FreshDatabase(Action):
     config: str
     python: str
     target: str
+    pid: int | None = None
+    kept: str = ""
 
     def title(self) -> str:
         return f"begin {self.store.label} anew from its migrations, and keep the present one"
@@ -60,7 +64,7 @@ class FreshDatabase(Action):
             )
         fresh = SqliteStore(f"{keep.state}/fresh.db")
         host.write(fresh.path, b"")
-        order = Order(self.store, self.config, self.python, None, self.target)
+        order = Order(self.store, self.config, self.python, self.pid, self.target, self.kept)
         ran = upgrade(
             host, order, f"{keep.state}/record.jsonl", redirect=self.store.redirect(fresh)
         )
@@ -85,6 +89,8 @@ class Seed(Action):
     command: str
     cwd: str
     python: str
+    pid: int | None = None
+    kept: str = ""
 
     def title(self) -> str:
         return f"fill {self.store.label} by {self.command}"
@@ -106,11 +112,13 @@ class Seed(Action):
         host.write(noted, b"not noted")  # from here on the step may have changed the database
         words = shlex.split(self.command)
         argv = (self.python, *words[1:]) if words[0] in ("python", "python3") else tuple(words)
-        path = f"{Path(self.python).parent}:{host.environ('PATH') or ''}"
+        env = environment_of(host, self.pid, self.kept)
+        path = f"{Path(self.python).parent}:{env.get('PATH') or host.environ('PATH') or ''}"
         try:
-            done = host.act(argv, cwd=self.cwd, env=(("PATH", path),))
+            done = host.act(argv, cwd=self.cwd, env=tuple({**env, "PATH": path}.items()))
         finally:
             host.write(noted, json.dumps(self.store.digest(host)).encode())
         if done.code != 0:
             said = (done.err.strip() or done.out.strip() or f"exit {done.code}").splitlines()[-1]
-            raise Failed(what=f"{self.command} failed", why=said, next=self.preview()[0])
+            why = hide(said, secrets(host, env.values(), f"{self.cwd}/.env"))
+            raise Failed(what=f"{self.command} failed", why=why, next=self.preview()[0])

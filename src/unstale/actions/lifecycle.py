@@ -123,12 +123,12 @@ def end(host: Host, idents: tuple[Ident, ...]) -> None:
     (https://www.uvicorn.org/server-behavior/#graceful-process-shutdown).
     """
     _signal(host, idents[0], signal.SIGTERM)
-    if not _gone(host, idents, GRACE):
+    if not gone(host, idents, GRACE):
         if host.alive(idents[0]) and _catches(host, idents[0].pid, signal.SIGTERM):
             _signal(host, idents[0], signal.SIGINT)
         for orphaned in idents[1:] if not host.alive(idents[0]) else ():
             _signal(host, orphaned, signal.SIGTERM)
-        _gone(host, idents, GRACE / 2)
+        gone(host, idents, GRACE / 2)
     left = [str(ident.pid) for ident in idents if host.alive(ident)]
     if left:
         raise Failed(
@@ -153,7 +153,8 @@ def _catches(host: Host, pid: int, number: int) -> bool:
     return False
 
 
-def _gone(host: Host, idents: tuple[Ident, ...], timeout: float) -> bool:
+def gone(host: Host, idents: tuple[Ident, ...], timeout: float) -> bool:
+    """Wait at most so many seconds; return whether all have ended."""
     for _ in range(int(timeout / 0.05)):
         if not any(host.alive(ident) for ident in idents):
             return True

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from unstale.action import Action, Keep
+from unstale.action import Action, Decided, Keep
 from unstale.actions.files import SwapBack, hide
 from unstale.actions.node import run_node
 from unstale.fact import Facts
@@ -62,7 +62,9 @@ class NewNodeModules(Action):
         hide(host, keep.trash)
         lock = f"{self.frontend}/package-lock.json"
         if self.frozen:
-            host.write(lock, _frozen(host, self.frontend, self._hidden()), 0o644)
+            made = _frozen(host, self.frontend, self._hidden())
+            host.write(self._ours(keep), made)
+            host.write(lock, made, 0o644)
         try:
             host.rename(f"{self.frontend}/node_modules", f"{keep.trash}/node_modules")
             cache = () if self.cache else ("--cache", f"{keep.trash}/cache")
@@ -71,6 +73,18 @@ class NewNodeModules(Action):
         finally:
             if self.frozen:  # the project has no lock, and gets none by this
                 host.rename(lock, f"{keep.trash}/package-lock.json")
+
+    def recover(self, facts: Facts, keep: Keep) -> Decided | None:
+        """Take away the lock that was made for a killed install; the inverse does the rest."""
+        host, lock = facts.host, f"{self.frontend}/package-lock.json"
+        mine = self.frozen and host.stat(lock) is not None and host.stat(self._ours(keep))
+        if mine and host.read(lock) == host.read(self._ours(keep)):
+            host.rename(lock, f"{keep.trash}/package-lock.json")
+        return None
+
+    @staticmethod
+    def _ours(keep: Keep) -> str:
+        return f"{keep.trash}/frozen.json"
 
     def _hidden(self) -> str:
         return f"{self.frontend}/node_modules/.package-lock.json"

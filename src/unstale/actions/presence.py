@@ -11,7 +11,7 @@ from unstale.host import Ident
 
 
 def runs(facts: Facts, start: Start, but: tuple[Ident, ...] = ()) -> bool:
-    """Return whether another process than those serves the ports, or, of a job, runs the command in its place."""
+    """Return whether another process than those serves the ports, or runs the command in its place and serves none."""
     left_out = {each.pid for each in but}
     processes = facts.maybe(AppProcesses)
     for each in processes.processes if processes else ():
@@ -22,6 +22,7 @@ def runs(facts: Facts, start: Start, but: tuple[Ident, ...] = ()) -> bool:
         with suppress(OSError):
             script = each.role == "dev" and start.argv[1:2] == ("run",)  # npm run
             same = script or argv_of(facts.host, each.pid) == start.argv
-            if not start.ports and each.cwd == start.cwd and same:
+            up = not start.ports or not each.ports  # one that has none yet is coming up
+            if up and each.cwd == start.cwd and same:
                 return True
     return False

@@ -5,7 +5,7 @@ Neither names a process: what runs is looked up when it is done, so both hold ac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from unstale.actions.lifecycle import NotUp, Start, end, family, launch
 from unstale.actions.owner import act
 from unstale.actions.presence import runs
 from unstale.actions.process import unsaved, why_not_restart
-from unstale.actions.stopping import kept_starts, stop
+from unstale.actions.stopping import kept_starts, outlived, stop, supersede
 from unstale.detect import find_project
 from unstale.fact import Facts
 from unstale.facts.app_process import AppProcess
@@ -29,7 +29,10 @@ BACKEND, FRONTEND = "backend", "frontend"
 
 @dataclass(frozen=True, slots=True)
 class Stop(Action):
-    """Stop the project's servers, jobs and development servers. `place` (0700) keeps what starts each again."""
+    """Stop the project's servers, jobs and development servers. `place` (0700) keeps what starts each again.
+
+    `found` is what a person is shown of it; what runs is looked up again when it is done.
+    """
 
     risk: ClassVar[Risk] = Risk.DISRUPTIVE
     layer: ClassVar[Layer] = Layer.PROCESS
@@ -40,12 +43,13 @@ class Stop(Action):
     place: str
     parts: tuple[str, ...]
     detach: bool
+    found: tuple[str, ...] = field(default=(), compare=False)
 
     def title(self) -> str:
         return f"stop the {' and '.join(self.parts)} processes"
 
     def preview(self) -> tuple[str, ...]:
-        return (f"unstale ps -C {self.root}   # kill -TERM what is ours",)
+        return self.found or (f"unstale ps -C {self.root}   # kill -TERM what is ours",)
 
     def settled(self, facts: Facts) -> bool:
         return not running(facts, self.parts)
@@ -65,8 +69,10 @@ class Stop(Action):
     def apply(self, host: Host, keep: Keep) -> None:
         facts = Facts(find_project(Path(self.root), host), host)
         host.makedirs(self.place)
+        former = kept_starts(host, self.place)
         for each in running(facts, self.parts):
             stop(facts, each, self.place)
+        supersede(host, former, self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +103,31 @@ class Run(Action):
     def apply(self, host: Host, keep: Keep) -> str | None:
         """Start each that does not run yet; return the commands that a person's terminal is left with."""
         facts = Facts(find_project(Path(self.root), host), host)
-        left = []
+        left, logs = [], []
         for path, kept in kept_starts(host, self.place):
             if kept["owner"]:
                 act(host, tuple(kept["owner"]), "start")
             else:
                 start = codec.decode(Start, kept["start"])
-                if kept["terminal"] and not self.detach:
+                if outlived(host, kept):
+                    pass  # its stop was killed before it was told
+                elif kept["terminal"] and not self.detach:
                     left.append(f"cd {start.cwd} && {kept['words']}")
-                elif not runs(facts, start):
+                elif not runs(facts.again(), start):
                     _up(host, start)
+                    logs += [start.stdout] if start.stdout.startswith(self.place) else []
             host.write(path, b"")  # it held the environment
-        return f"yours to start: {'; '.join(left)}" if left else None
+        words = [f"yours to start: {'; '.join(left)}"] if left else []
+        words += [f"it writes to {', '.join(logs)}"] if logs else []
+        return "; ".join(words) or None
+
+
+def shown(facts: Facts, parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what a person is asked about: each process that will be stopped, and which of them run in a terminal."""
+    return tuple(
+        f"kill -TERM {each.pid}   # {'in a terminal: ' if each.owner == 'terminal' else ''}{each.command}"
+        for each in running(facts, parts)
+    )
 
 
 def _up(host: Host, start: Start) -> None:

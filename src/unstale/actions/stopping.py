@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from unstale import codec
-from unstale.actions.lifecycle import Start, argv_of, end, family, startable
+from unstale.actions.lifecycle import GRACE, Start, argv_of, end, family, gone, startable
 from unstale.actions.owner import act, owned
+from unstale.errors import Failed
 from unstale.fact import Facts
 from unstale.facts.app_process import AppProcess
 from unstale.facts.commands import wraps
@@ -26,7 +27,7 @@ def stop(facts: Facts, process: AppProcess, place: str) -> None:
     path = f"{place}/{process.pid}.json"
     owner = owned(host, process.pid)
     if owner is not None:
-        keep_start(host, path, owner=owner)
+        keep_start(host, path, owner=owner, start=startable(host, process.pid, place))
         act(host, owner, "stop")
         return
     if process.role == "orphan":
@@ -37,11 +38,20 @@ def stop(facts: Facts, process: AppProcess, place: str) -> None:
     if process.role == "dev":
         top, shell = _wrapper(facts, process)
         start = _script(host, process.pid, start, shell)
-    keep_start(host, path, start=start, terminal=process.owner == "terminal", words=process.command)
+    start = _logged(start, place, f"{process.program or process.role}-{process.pid}.log")
     own = Ident(
         process.pid, process.ticks
     )  # it goes first: npm and sh end when what they run has ended
+    terminal = process.owner == "terminal"
+    keep_start(host, path, start=start, own=own, terminal=terminal, words=process.command)
     end(host, (own, *(each for each in family(host, top) if each != own)))
+
+
+def _logged(start: Start, place: str, name: str) -> Start:
+    """Give what went to a terminal or a pipe a log of its own."""
+    shared, own = f"{place}/output.log", f"{place}/{name}"
+    out, err = (own if each == shared else each for each in (start.stdout, start.stderr))
+    return replace(start, stdout=out, stderr=err)
 
 
 def _wrapper(facts: Facts, process: AppProcess) -> tuple[Ident, str]:
@@ -88,6 +98,7 @@ def keep_start(
     *,
     owner: tuple[str, ...] = (),
     start: Start | None = None,
+    own: Ident | None = None,
     terminal: bool = False,
     words: str = "",
 ) -> None:
@@ -95,10 +106,41 @@ def keep_start(
     kept = {
         "owner": owner,
         "start": start and codec.encode(start),
+        "own": own and [own.pid, own.ticks],
         "terminal": terminal,
         "words": words,
     }
     host.write(path, json.dumps(kept).encode())
+
+
+def supersede(host: Host, former: list[tuple[str, dict[str, Any]]], place: str) -> None:
+    """Empty each former file whose process was kept again: it had been started, and the start was killed after that."""
+    before = {path for path, _ in former}
+    again = [_identity(kept) for path, kept in kept_starts(host, place) if path not in before]
+    for path, kept in former:
+        if _identity(kept) in again:
+            again.remove(_identity(kept))
+            host.write(path, b"")
+
+
+def _identity(kept: dict[str, Any]) -> tuple[Any, ...]:
+    start = kept["start"] or {}
+    return (kept["owner"], *(start.get(key) for key in ("argv", "cwd", "ports")))
+
+
+def outlived(host: Host, kept: dict[str, Any]) -> bool:
+    """Return whether a process that was kept, and whose stop was killed, goes on; one that was told to end does not.
+
+    Nobody but its terminal can start a terminal's process as it was, so it is only waited for.
+    """
+    own = Ident(*kept["own"])
+    if not host.alive(own):
+        return False
+    with suppress(Failed):
+        if not kept["terminal"]:
+            end(host, family(host, own))
+        return not gone(host, (own,), GRACE)
+    return True
 
 
 def kept_starts(host: Host, place: str) -> list[tuple[str, dict[str, Any]]]:

@@ -11,15 +11,20 @@ from unstale.cli.changing import changing, finish
 from unstale.cli.options import consent, facts_for, say
 from unstale.cli.outcomes import as_json, preview, show
 from unstale.cli.progress import noticed
-from unstale.errors import UnstaleError, UsageError
+from unstale.errors import Refused, UnstaleError, UsageError
 from unstale.examine import examine
 from unstale.fact import Facts
-from unstale.layer import Risk, State
+from unstale.layer import Layer, Risk, State
 from unstale.perform import Outcome, Run, begin, perform
 from unstale.plan import Plan, Step
+from unstale.recover import recover
+from unstale.redact import printable
 from unstale.report import Report
 from unstale.reset import EVERYTHING, PARTS, Wish, steps
 from unstale.undo import undo
+
+_HALF_WAY = 3
+_BY_THEN = (Layer.DATABASE, Layer.SCHEMA)
 
 
 @click.command()
@@ -76,34 +81,61 @@ def _reset(facts: Facts, wish: Wish, form: str, *, yes: bool) -> int:
         return _close([], "", form, _verdict(facts))
     for at, step in enumerate(todo.steps, 1):
         preview(at, step)
+    _require_possible(facts, todo)
     consent("Do this?", yes=yes)
     run = begin(facts, "reset", whole=True)
     began = facts.host.uptime()
+    try:
+        done = _done(facts, run, todo)
+        whole = done[-1].state == "done"
+        words, back = ("the new state runs", True) if whole else _taken_back(facts, run)
+    except KeyboardInterrupt:
+        say(
+            "interrupted: what was done is taken back; a second Ctrl-C leaves it to the next command"
+        )
+        for told in recover(facts.again(), say):
+            click.echo(f"! {printable(told)}", err=True)
+        raise
+    report = _verdict(facts)
+    if form == "text":
+        click.echo(f"{words}, {facts.host.uptime() - began:.0f} s, {_moved(facts, run)}", err=True)
+    finish(facts, run, verdict=report.verdict.value)
+    code = _close(done, run.id if whole else "", form, report, whole=whole)
+    return code if back else _HALF_WAY
+
+
+def _require_possible(facts: Facts, todo: Plan) -> None:
+    """Refuse before anything is stopped what a later step would refuse; a database's users are stopped by then."""
+    judged = (each.action for each in todo.steps if each.action.layer not in _BY_THEN)
+    for action in judged:
+        why_not = action.blocked(facts)
+        if why_not is not None:
+            raise Refused(
+                what=f"nothing was changed: cannot {action.title()}", why=why_not, next="Mend that."
+            )
+
+
+def _done(facts: Facts, run: Run, todo: Plan) -> list[Outcome]:
+    """Do the steps up to the first that is not done; return what became of each."""
     done: list[Outcome] = []
     for each in perform(run, todo, facts, limit=Risk.DESTRUCTIVE, say=say):
         done.append(each)
         if each.state != "done":
             break
-    whole = len(done) == len(todo.steps) and done[-1].state == "done"
-    words = "the new state runs" if whole else _taken_back(facts, run)
-    report = _verdict(facts)
-    if form == "text":
-        click.echo(f"{words}, {facts.host.uptime() - began:.0f} s, {_moved(facts, run)}", err=True)
-    finish(facts, run, verdict=report.verdict.value)
-    return _close(done, run.id if whole else "", form, report, whole=whole)
+    return done
 
 
-def _taken_back(facts: Facts, run: Run) -> str:
-    """Undo what was done of a reset that failed; return which state runs."""
+def _taken_back(facts: Facts, run: Run) -> tuple[str, bool]:
+    """Undo what was done of a reset that failed; return which state runs, and whether it is a whole one."""
     undoing = begin(facts, "undo", whole=True, target=run.id)
     try:
         for each in undo(facts.again(), undoing, run.id, say=say):
-            say(f"taken back: {each.step.action.title()}")
+            say(f"taken back: {each.step.action.title()}{each.note and f': {each.note}'}")
     except UnstaleError as error:
-        return f"not all of it could be taken back ({error}): unstale log --verify"
+        return f"not all of it could be taken back ({error}): unstale log --verify", False
     finally:
         undoing.journal.append(facts.host.now(), undoing.id, "end", {})
-    return "the former state runs"
+    return "the former state runs", True
 
 
 def _moved(facts: Facts, run: Run) -> str:

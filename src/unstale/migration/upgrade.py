@@ -60,7 +60,7 @@ def upgrade(
         "parent": os.getpid(),
         "lock_timeout": LOCK_TIMEOUT,
     }
-    environment = _environment(host, order)
+    environment = environment_of(host, order.pid, order.kept)
     host.write(record, b"")
     done = host.act(
         (order.python, str(_GUARD), json.dumps(asked)),
@@ -83,15 +83,15 @@ def upgrade(
     )
 
 
-def _environment(host: Host, order: Order) -> dict[str, str]:
-    """Return what the process was started with. Raises Failed: with another one alembic may reach another database."""
+def environment_of(host: Host, pid: int | None, kept: str) -> dict[str, str]:
+    """Return what the process was started with. Raises Failed: with another one a program may reach another database."""
     try:
-        if order.kept:
-            return dict(json.loads(host.read(order.kept))["start"]["env"])
-        return environ_of(host, order.pid) if order.pid else {}
+        if kept:
+            return dict(json.loads(host.read(kept))["start"]["env"])
+        return environ_of(host, pid) if pid else {}
     except (OSError, ValueError, TypeError, KeyError):
         raise Failed(
-            what=f"the environment of process {order.pid} is no longer known",
-            why="it ended, and alembic without it may reach another database",
+            what=f"the environment of process {pid} is no longer known",
+            why="it ended, and without it another database may be reached",
             next="Start it again, then: unstale db migrate",
         ) from None
