@@ -86,7 +86,10 @@ def usage(path: str) -> int:
     total = 0
     waiting = [path]
     while waiting:
-        with suppress(PermissionError, FileNotFoundError), os.scandir(waiting.pop()) as scanned:
+        with (
+            suppress(PermissionError, FileNotFoundError, NotADirectoryError),
+            os.scandir(waiting.pop()) as scanned,
+        ):
             for item in scanned:
                 seen = item.stat(follow_symlinks=False)
                 names = seen.st_nlink

@@ -10,9 +10,9 @@ from unstale.actions.container import replacing
 from unstale.actions.database import migration
 from unstale.actions.files import MoveToTrash
 from unstale.actions.fresh_database import FreshDatabase, Seed
-from unstale.actions.new_environment import renewing
 from unstale.actions.new_modules import modules_anew
 from unstale.actions.node import Rebuild
+from unstale.actions.renewing import renewing
 from unstale.actions.standstill import BACKEND, FRONTEND, Run, Stop, running, shown
 from unstale.errors import Refused
 from unstale.fact import Facts

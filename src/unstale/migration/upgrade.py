@@ -84,7 +84,7 @@ def upgrade(
 
 
 def environment_of(host: Host, pid: int | None, kept: str) -> dict[str, str]:
-    """Return what the process was started with. Raises Failed: with another one a program may reach another database."""
+    """Return what the process was started with. Raises Failed: without it another database may be reached."""
     try:
         if kept:
             return dict(json.loads(host.read(kept))["start"]["env"])
