@@ -53,6 +53,7 @@ golden: setup ## Write the golden transcripts again; review the diff as prose
 
 crash: setup ## Kill every changing command at every point of its work, and look what the next one makes of it
 	@$(PYTHON) -m lab.crash
+	@CRASH_EVERY=1 $(PYTHON) -m pytest -s tests/reset/test_killed.py
 
 bench: setup ## Measure speed, as ratios in one run
 	@$(PYTHON) -m bench.run

@@ -9,7 +9,7 @@ from unstale.action import Action
 from unstale.actions.container import replacing
 from unstale.actions.database import migration
 from unstale.actions.files import MoveToTrash
-from unstale.actions.fresh_database import FreshDatabase, Seed
+from unstale.actions.fresh_database import FreshDatabase
 from unstale.actions.new_modules import modules_anew
 from unstale.actions.node import Rebuild
 from unstale.actions.renewing import renewing
@@ -125,15 +125,13 @@ def _fresh(facts: Facts, place: str) -> Iterator[Action]:
             why="no SQLite database with an alembic history and an interpreter was found",
             next="unstale db status",
         )
-    seed = facts.project.settings.database.get("seed")
+    seed = facts.project.settings.database.get("seed") or ""
     for action, backend in ready:
         if isinstance(action.store, SqliteStore):
             whose = (action.pid, _kept(facts, action.pid, place))
             target = (action.config, action.python, action.target)
-            yield FreshDatabase(action.store, *target, *whose)
-            if seed:
-                cwd = str(backend or facts.project.root)
-                yield Seed(action.store, seed, cwd, action.python, *whose)
+            cwd = str(backend or facts.project.root)
+            yield FreshDatabase(action.store, *target, *whose, seed, cwd)
 
 
 def _containers(facts: Facts) -> Iterator[Action]:

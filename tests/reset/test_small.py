@@ -136,6 +136,18 @@ def test_other_projects_and_strangers_here_go_on(laid: Yard, yard: Yard, tmp_pat
         erase(other)
 
 
+def test_two_processes_alike_are_both_started_again(yard: Yard) -> None:
+    alone(yard)
+    yard.write("app/main.py", "import time\n\napp = None\ntime.sleep(600)\n")
+    argv = [str(yard.python), "-m", "app.main"]
+    old = [yard.spawn(argv), yard.spawn(argv)]
+    done = yard.unstale("reset", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [ticks(each) for each in old] == [None, None]
+    rows = json.loads(yard.unstale("ps", "--format", "json").stdout)["processes"]
+    assert len(rows) == 2
+
+
 def test_dry_run_changes_nothing(yard: Yard) -> None:
     pid = yard.serve()
     whole = fingerprint(yard.root, ())
@@ -389,4 +401,29 @@ def test_kill_during_an_install_without_a_lock_leaves_no_lock(yard: Yard) -> Non
     assert yard.unstale("fix", "GIT004", "--yes").returncode == 0
     assert not (yard.front / "package-lock.json").exists()
     assert (yard.front / "node_modules/small/package.json").exists()
+    assert yard.unstale("log", "--verify").returncode == 0
+
+
+def test_server_that_still_ends_when_its_reset_is_killed_is_started_again(yard: Yard) -> None:
+    """It was told to end and takes its time: it must not count as running."""
+    alone(yard)
+    source = (yard.root / "app/main.py").read_text()
+    drain = "import signal, time\nsignal.signal(signal.SIGTERM, lambda *_: (time.sleep(4), os._exit(0)))\n"
+    yard.write("app/main.py", source.replace("import tiny\n", f"import tiny\n{drain}"))
+    pid = yard.serve()
+    reset = subprocess.Popen(
+        yard.tool("reset", "--yes"),
+        cwd=yard.root,
+        env=yard.environ(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for(lambda: any(each.suffix == ".json" for each in yard.stopped()))
+    time.sleep(0.3)
+    reset.kill()
+    reset.wait()
+    assert ticks(pid) is not None
+    assert yard.unstale("fix", "GIT004", "--yes").returncode == 0
+    wait_for(lambda: (yard.answer() or {"pid": pid})["pid"] != pid)
+    assert ticks(pid) is None
     assert yard.unstale("log", "--verify").returncode == 0

@@ -21,7 +21,7 @@ from unstale.fact import Facts
 from unstale.facts.app_process import AppProcess
 from unstale.facts.app_processes import AppProcesses
 from unstale.facts.commands import DEV_TOOLS
-from unstale.host import Host
+from unstale.host import Host, Ident
 from unstale.layer import Layer, Risk, Standing
 
 BACKEND, FRONTEND = "backend", "frontend"
@@ -104,6 +104,7 @@ class Run(Action):
         """Start each that does not run yet; return the commands that a person's terminal is left with."""
         facts = Facts(find_project(Path(self.root), host), host)
         left, logs = [], []
+        up: list[Ident] = []
         for path, kept in kept_starts(host, self.place):
             if kept["owner"]:
                 act(host, tuple(kept["owner"]), "start")
@@ -113,8 +114,8 @@ class Run(Action):
                     pass  # its stop was killed before it was told
                 elif kept["terminal"] and not self.detach:
                     left.append(f"cd {start.cwd} && {kept['words']}")
-                elif not runs(facts.again(), start):
-                    _up(host, start)
+                elif not runs(facts.again(), start, _all(host, up)):
+                    up.append(_up(host, start))
                     logs += [start.stdout] if start.stdout.startswith(self.place) else []
             host.write(path, b"")  # it held the environment
         words = [f"yours to start: {'; '.join(left)}"] if left else []
@@ -130,10 +131,15 @@ def shown(facts: Facts, parts: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def _up(host: Host, start: Start) -> None:
+def _all(host: Host, leaders: list[Ident]) -> tuple[Ident, ...]:
+    """Return them and their descendants: of two alike, the first that runs again is not the second."""
+    return tuple(member for each in leaders for member in family(host, each))
+
+
+def _up(host: Host, start: Start) -> Ident:
     """Start it; one that is not up in time is ended, because whoever called takes its way back."""
     try:
-        launch(host, start)
+        return launch(host, start)
     except NotUp as error:
         if host.alive(error.ident):
             end(host, family(host, error.ident))
