@@ -12,7 +12,7 @@ from unstale.action import Action, Decided, Keep
 from unstale.actions.lifecycle import Start, end, family, launch, startable
 from unstale.actions.owner import act, owned
 from unstale.actions.process import why_not_restart
-from unstale.actions.saved_database import hold, held_by, is_back, newest, put_back, release, save
+from unstale.actions.saved_database import held_by, hold, is_back, newest, put_back, release, save
 from unstale.actions.stopping import keep_start, kept_starts
 from unstale.facts.sqlite import Databases
 from unstale.facts.sqlite_open import Leader
