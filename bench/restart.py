@@ -21,8 +21,20 @@ from lab.traffic import Counts, Traffic
 from lab.waiting import wait_for
 
 RESTARTS = 5
-WSGI = "from flask import Flask\nfrom app.words import WORD\napp = Flask(__name__)\n@app.get('/')\ndef hello(): return {'hello': WORD}\n"
-ASGI = "from fastapi import FastAPI\nfrom app.words import WORD\napp = FastAPI()\n@app.get('/')\nasync def hello(): return {'hello': WORD}\n"
+WSGI = """\
+from flask import Flask
+from app.words import WORD
+app = Flask(__name__)
+@app.get("/")
+def hello(): return {"hello": WORD}
+"""
+ASGI = """\
+from fastapi import FastAPI
+from app.words import WORD
+app = FastAPI()
+@app.get("/")
+async def hello(): return {"hello": WORD}
+"""
 SERVERS = {
     "uvicorn": (ASGI, "-m uvicorn app.main:app --port PORT --no-access-log"),
     "uvicorn --workers 2": (
@@ -123,10 +135,10 @@ def answers(port: int) -> bool:
 
 def end(root: Path) -> None:
     """End what stands in the directory, by pid."""
-    for name in (each for each in os.listdir("/proc") if each.isdigit()):
+    for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if os.readlink(f"/proc/{name}/cwd") == str(root) and int(name) != os.getpid():
-                os.kill(int(name), signal.SIGKILL)
+            if (process / "cwd").readlink() == root and int(process.name) != os.getpid():
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 if __name__ == "__main__":
