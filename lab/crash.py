@@ -7,90 +7,18 @@ server; afterwards a command that itself changes nothing (`fix` of a code that f
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
-import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.arena import WHO, free_port
-from lab.waiting import wait_for
-
-_APP = """\
-import sqlite3
-from fastapi import FastAPI
-app = FastAPI()
-@app.get("/")
-def rows():
-    with sqlite3.connect("app.db", timeout=10) as db:
-        return {"rows": db.execute("SELECT count(*) FROM note").fetchone()[0], "code": "one"}
-"""
-_HOLDING = """\
-import sqlite3
-from fastapi import FastAPI
-app = FastAPI()
-db = sqlite3.connect("app.db", timeout=10, check_same_thread=False, isolation_level=None)
-db.execute("PRAGMA journal_mode = WAL")
-@app.get("/")
-def rows():
-    return {"rows": db.execute("SELECT count(*) FROM note").fetchone()[0], "code": "one"}
-"""
-_ENV = """\
-from alembic import context
-from sqlalchemy import create_engine
-with create_engine("sqlite:///./app.db").connect() as connection:
-    context.configure(connection=connection)
-    with context.begin_transaction():
-        context.run_migrations()
-    connection.commit()
-"""
-_FIRST = """\
-from alembic import op
-revision = "a"
-down_revision = None
-def upgrade(): op.execute("CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT)")
-"""
-_SECOND = """\
-from alembic import op
-revision = "b"
-down_revision = "a"
-def upgrade():
-    op.execute("ALTER TABLE note ADD COLUMN author TEXT")
-    op.execute("UPDATE note SET author = 'unknown'")
-    op.execute("CREATE INDEX ix_author ON note (author)")
-"""
-_CHILD = """\
-import os, signal, sys
-left = int(sys.argv[1]); seen = 0
-def point():
-    global seen
-    seen += 1
-    if seen == left:
-        os.kill(os.getpid(), signal.SIGKILL)
-from unstale import journal, sqlite_door
-from unstale.local import LocalHost
-write, require = journal.Journal._write, sqlite_door.SqliteDoor._require_changing
-def written(self, line):
-    point(); write(self, line); point()
-def required(self, what):
-    require(self, what); point()
-journal.Journal._write = written
-sqlite_door.SqliteDoor._require_changing = required
-from unstale.cli.program import run
-code = run(tuple(sys.argv[3:]))
-open(sys.argv[2], "w").write(f"{seen} {code}")
-sys.exit(code)
-"""
-_ROWS = 200
+from lab.patient import Patient, lay
+from lab.patient_files import HOLDING, SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,129 +40,6 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
 
 
-class Patient:
-    """A small project with a migrated database, in a directory of its own; its server ends with it."""
-
-    def __init__(self, place: Path) -> None:
-        self.root, self.state, self.port = place / "shop", place / "state", free_port()
-        self.server: subprocess.Popen[bytes] | None = None
-
-    def lay(self) -> None:
-        """Write it, migrate it to its first revision, fill it, commit it."""
-        for name, text in {
-            "app/__init__.py": "",
-            "app/main.py": _APP,
-            "requirements.txt": "fastapi\n",
-            "alembic.ini": "[alembic]\nscript_location = migrations\n",
-            "migrations/env.py": _ENV,
-            "migrations/versions/a.py": _FIRST,
-            ".env": "DATABASE_URL=sqlite:///./app.db\n",
-            ".gitignore": "*.db*\n.unstale/\n__pycache__/\n.venv/\n.env\n",
-            "unstale.toml": f'[backend]\napp = "app.main:app"\npython = "{sys.executable}"\n',
-        }.items():
-            path = self.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        self._run("git", "init", "-q")
-        self.commit()
-        self._run(sys.executable, "-m", "alembic", "upgrade", "head")
-        self.sql("INSERT INTO note (text) VALUES ('x')", times=_ROWS)
-
-    def commit(self) -> None:
-        """Commit everything."""
-        self._run("git", "add", "-A")
-        self._run("git", *WHO, "commit", "-q", "--allow-empty", "-m", "change")
-
-    def sql(self, statement: str, times: int = 1) -> None:
-        """Change the database."""
-        with closing(sqlite3.connect(self.root / "app.db")) as database, database:
-            for _ in range(times):
-                database.execute(statement)
-
-    def serve(self) -> None:
-        """Start its server."""
-        with (self.root.parent / "server.log").open("ab") as log:
-            argv = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(self.port)]
-            self.server = subprocess.Popen(
-                argv,
-                cwd=self.root,
-                env=self.environ(),
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        wait_for(lambda: self.answer() is not None)
-
-    def answer(self) -> dict[str, object] | None:
-        """Return what / says, None when nobody answers."""
-        with suppress(OSError):
-            address = f"http://127.0.0.1:{self.port}/"
-            return dict(json.loads(urllib.request.urlopen(address, timeout=5).read()))
-        return None
-
-    def environ(self) -> dict[str, str]:
-        """Return the environment of everything here."""
-        kept = {
-            key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COV"))
-        }
-        return {**kept, "XDG_STATE_HOME": str(self.state), "PYTHONDONTWRITEBYTECODE": "1"}
-
-    def unstale(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the tool to its end."""
-        return self._run(sys.executable, "-m", "unstale", *words, check=False)
-
-    def killed(self, at: int, *words: str) -> tuple[int, int] | None:
-        """Run it until its point `at` (0: to its end); return how many points it passed and its exit code."""
-        told = self.root.parent / "points"
-        told.unlink(missing_ok=True)
-        argv = [sys.executable, "-c", _CHILD, str(at), str(told), *words]
-        subprocess.run(argv, cwd=self.root, env=self.environ(), capture_output=True, check=False)
-        if not told.exists():
-            return None
-        points, code = told.read_text().split()
-        return int(points), int(code)
-
-    def fingerprint(self) -> str:
-        """Return a digest of what a person would call its state: files, rows, schema, what is served, how often."""
-        parts = [
-            f"{path.relative_to(self.root)} {hashlib.sha256(path.read_bytes()).hexdigest()}"
-            for path in sorted(self.root.rglob("*"))
-            if path.is_file() and not {".git", ".unstale", "__pycache__", ".venv"} & set(path.parts)
-            if not path.name.startswith("app.db")
-        ]
-        parts.append(f"bytecode {sorted(each.name for each in self.root.rglob('gone*.pyc'))}")
-        path = self.root / "app.db"
-        if path.exists():
-            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
-                parts += list(database.iterdump())
-        if self.server is not None:
-            parts += [str(self.answer()), str(len(self.leaders()))]
-        return "\n".join(parts)
-
-    def leaders(self) -> list[int]:
-        """Return the pids of its servers."""
-        rows = json.loads(self.unstale("ps", "--format", "json").stdout)["processes"]
-        return [each["pid"] for each in rows if each["role"] == "server"]
-
-    def end(self) -> None:
-        """End every process that stands here, by pid."""
-        if self.server is not None:
-            self.server.kill()
-            self.server.wait()
-        for name in (each for each in os.listdir("/proc") if each.isdigit()):
-            with suppress(OSError):
-                if (
-                    os.readlink(f"/proc/{name}/cwd").startswith(str(self.root))
-                    and int(name) != os.getpid()
-                ):
-                    os.kill(int(name), signal.SIGKILL)
-
-    def _run(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            argv, cwd=self.root, env=self.environ(), capture_output=True, text=True, check=check
-        )
-
-
 def _leftover(patient: Patient) -> None:
     source = patient.root / "app/gone.py"
     source.write_text("x = 1\n")
@@ -249,7 +54,7 @@ def _leftover(patient: Patient) -> None:
 
 
 def _pending(patient: Patient) -> None:
-    (patient.root / "migrations/versions/b.py").write_text(_SECOND)
+    (patient.root / "migrations/versions/b.py").write_text(SECOND)
     patient.commit()
 
 
@@ -261,7 +66,7 @@ def _edited(patient: Patient) -> None:
 
 
 def _deleted(patient: Patient) -> None:
-    (patient.root / "app/main.py").write_text(_HOLDING)
+    (patient.root / "app/main.py").write_text(HOLDING)
     patient.commit()
     patient.serve()
     patient.sql("INSERT INTO note (text) VALUES ('in the WAL alone')", times=5)
@@ -371,14 +176,6 @@ def _prepared(case: Case, place: Path, laid: Path) -> Iterator[Patient]:
     finally:
         patient.end()
         shutil.rmtree(place, ignore_errors=True)
-
-
-def lay(scratch: Path) -> Path:
-    """Lay the project that every case begins from; return where."""
-    patient = Patient(scratch / "laid")
-    patient.root.mkdir(parents=True)
-    patient.lay()
-    return patient.root
 
 
 def main() -> int:

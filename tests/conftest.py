@@ -22,11 +22,11 @@ from lab.postgres import Cluster
 from lab.postgres import why_none as why_no_postgres
 from lab.waiting import wait_for
 
-for _ignored in (
-    signal.SIGHUP,
-    signal.SIGQUIT,
-):  # under nohup every child would seem put into the background
+# Under nohup, or in the background of a script, a process and its children would be deaf to these.
+for _ignored in (signal.SIGHUP, signal.SIGQUIT):
     signal.signal(_ignored, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _ON_THE_EXAMPLE = {"test_faults.py", "test_demo.py", "test_development.py", "test_example.py"}
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.crash import CASES, Case, lay, tally
+from lab.crash import CASES, Case, tally
+from lab.patient import lay
 
 EVERY = 11
 """Of about 300 points this many are stepped over; `make crash` takes each."""
