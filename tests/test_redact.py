@@ -22,6 +22,8 @@ from unstale.redact import hide, mask, mask_words, printable, without_password
         ("DB_PASS=hunter2", "DB_PASS=***"),
         ("SMTP_PASSPHRASE: hunter2", "SMTP_PASSPHRASE: ***"),
         ("serve --db-pass hunter2", "serve --db-pass ***"),
+        ("DBPASS=hunter2 PGPASS=hunter2", "DBPASS=*** PGPASS=***"),
+        ("serve --dbpass hunter2", "serve --dbpass ***"),
         ("token: hunter2", "token: ***"),
         ("postgresql://app@db/app", "postgresql://app@db/app"),
         (

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 MASK = "***"
 
 _SECRET_WORD = (
-    r"(?:secret|token|passw(?:or)?d|passphrase|(?<![a-z])pass(?![a-z])|pwd|api[-_]?key|key(?!error\b)"
+    r"(?:secret|token|passw(?:or)?d|passphrase|(?<!by)(?<!com)pass(?![a-z])|pwd|api[-_]?key|key(?!error\b)"
     r"|dsn|credential|auth)"
 )
 # a password may hold "/" and "@"; a port and a path behind it are none

@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from unstale.errors import Unavailable
 from unstale.host import Answer
@@ -44,6 +44,9 @@ def ask(
     try:
         parts = urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        target = quote(
+            target, safe="!#$%&'()*+,/:;=?@[]~"
+        )  # a name in another script goes as UTF-8
         connection.request(
             method, target, headers={"Accept": "*/*", "Connection": "close", **dict(headers)}
         )

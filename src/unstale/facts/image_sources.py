@@ -88,7 +88,9 @@ class ImageSources(Fact):
 
 def _started(path: Path, container: Container) -> bool:
     """Return whether the container comes from this compose file; Compose 1 may name its directory alone."""
-    return str(path) in container.files or str(path.parent) == container.directory
+    if container.files:
+        return str(path) in container.files
+    return str(path.parent) == container.directory
 
 
 def _image(host: Host, container: Container, build: Build, history: History) -> Image:
