@@ -60,13 +60,13 @@ def page(site: Site) -> str:
         return response.read().decode()  # type: ignore[no-any-return]
 
 
-def serve(site: Site, *words: str) -> None:
+def serve(site: Site, *words: str, app: str = "app.main:app") -> None:
     import sys
     from contextlib import suppress
 
     from conftest import wait_for
 
-    site.run([sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(site.port), *words])
+    site.run([sys.executable, "-m", "uvicorn", app, "--port", str(site.port), *words])
 
     def answers() -> bool:
         with suppress(OSError):

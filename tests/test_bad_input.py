@@ -248,6 +248,18 @@ def test_broken_pyproject_with_our_table_is_named(here: Here) -> None:
     message(here("check"), 2, "pyproject.toml")
 
 
+def test_our_name_in_pyproject_that_is_no_table_is_refused(here: Here) -> None:
+    Path("pyproject.toml").write_text("[tool]\nunstale = true\n")
+    message(here("check"), 2, "pyproject.toml", "[tool.unstale]")
+
+
+def test_address_with_letters_of_another_alphabet_is_no_crash(site: Site) -> None:
+    site.serve()
+    done = run(site, "check", "--url", f"http://127.0.0.1:{site.port}/gr\u00fc\u00dfe")
+    said(done, done.returncode)
+    assert done.returncode in (0, 3)
+
+
 # --- permissions
 
 

@@ -233,6 +233,26 @@ def test_walk_bears_what_vanishes_meanwhile(tmp_path: Path) -> None:
         thread.join()
 
 
+def test_walk_leaves_out_what_vanished_since_it_was_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listing is sorted before its names are looked at: there the race has one outcome."""
+    for name in ("first/inner", "kept", "second"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "app.db-journal").touch()
+
+    def by_name(item: os.DirEntry[str]) -> str:
+        if item.name == "app.db-journal":
+            os.unlink(item.path)
+        if item.name == "inner":
+            (tmp_path / "second").rmdir()
+        return item.name
+
+    monkeypatch.setattr(eyes, "_BY_NAME", by_name)
+    found = [each.path for each in eyes.walk(str(tmp_path), frozenset(), 8)]
+    assert found == ["first", "kept", "second", "first/inner"]
+
+
 def test_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)

@@ -37,7 +37,10 @@ def places(
         ("COPY --chown=1:1 --chmod=755 run.sh .", ("run.sh",), {"run.sh": "/app/run.sh"}),
         ("ADD app.bin /x/", ("app.bin",), {"app.bin": "/x/app.bin"}),
         ("ADD app.tar.gz /x/", ("app.tar.gz",), {}),
+        ("ADD app.tgz /x/", ("app.tgz",), {}),
+        ("COPY app.tar.gz /x/", ("app.tar.gz",), {"app.tar.gz": "/x/app.tar.gz"}),
         ("COPY --exclude=b a /x", ("a",), {}),
+        ("COPY --parents a/b /x/", ("a/b",), {}),
         ("COPY \\\n  # why\n  a.txt \\\n  /etc/", ("a.txt",), {"a.txt": "/etc/a.txt"}),
         ("COPY --from=other /a /b", ("a",), {}),
         ("COPY $SOURCE /b", ("a",), {}),
@@ -78,6 +81,8 @@ def test_former_stage_has_no_place_in_the_image_but_a_base_stage_has() -> None:
 def test_copy_is_plain_until_a_later_instruction_may_change_it() -> None:
     text = "FROM base AS one\nCOPY a /\nRUN x\nCOPY b /\nFROM one\nCOPY c /\nCOPY --from=z /q /\nCOPY d /\n"
     assert [each.plain for each in copies(text, "/")] == [False, False, False, True]
+    text = "FROM base\nCOPY a /\nRUN <<EOF\nsed -i s/a/b/ /a\nEOF\nCOPY b /\n"
+    assert [each.plain for each in copies(text, "/")] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,14 @@ def test_requirements_are_judged_for_the_target(
     assert target.unmet() == left
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_requirements_are_read_as_powershell_writes_them(target: Target, encoding: str) -> None:
+    mark = "" if encoding in ("utf-16", "utf-8-sig") else "\ufeff"
+    text = f"{mark}six==1.17.0\r\nabsent==1\r\n"
+    (target.root / "requirements.txt").write_bytes(text.encode(encoding))
+    assert target.unmet() == {"six": "1.16.0", "absent": None}
+
+
 def test_leftover_package_is_silent_and_a_leftover_version_is_not(target: Target) -> None:
     target.write("requirements.txt", "six==1.17.0\n")
     check = by_code("ENV001")

@@ -65,6 +65,15 @@ def test_known_entry_reaches_what_it_imports(facts: Facts) -> None:
     assert names(facts, server(root, "app.main:app", str(root))) == ["app/main.py", "app/words.py"]
 
 
+def test_celery_app_named_by_its_package_is_in_its_celery_module(facts: Facts) -> None:
+    """The `-A` of https://docs.celeryq.dev/en/stable/reference/cli.html takes the package alone."""
+    root = facts.project.root
+    (root / "app/__init__.py").touch()
+    (root / "app/celery.py").write_text("from app import words\n")
+    job = replace(server(root, "app", str(root)), role="job", program="celery")
+    assert names(facts, job) == ["app/__init__.py", "app/celery.py", "app/words.py"]
+
+
 def test_unknown_entry_in_the_project_may_import_all_but_tests(facts: Facts) -> None:
     process = server(facts.project.root, "elsewhere:app", str(facts.project.root))
     assert names(facts, process) == ["app/main.py", "app/unused.py", "app/words.py"]

@@ -489,3 +489,28 @@ def test_real_app_is_read_whole(root: Path) -> None:
         "enum": None,
     }
     assert state(root) == before
+
+
+def test_tables_of_a_package_and_of_a_second_database_are_not_the_projects(root: Path) -> None:
+    mapped = """
+from sqlalchemy import Column, Integer, MetaData
+from sqlalchemy.orm import declarative_base
+Base = declarative_base(metadata=MetaData(info=INFO))
+class Row(Base):
+    __tablename__ = NAME
+    id = Column(Integer, primary_key=True)
+"""
+    package = root / "venv/lib/python3/site-packages"
+    package.mkdir(parents=True)
+    for place, name, info in (
+        (package / "audit.py", "audit_log", {}),
+        (root / "app/users.py", "user", {}),
+        (root / "app/archive.py", "archive", {"bind_key": "archive"}),
+        (root / "app/plain.py", "plain", {"bind_key": None}),
+    ):
+        place.write_text(mapped.replace("INFO", repr(info)).replace("NAME", repr(name)))
+    entry = "import audit\nfrom app import archive, plain, users\naudit.Base.metadata.tables['audit_log']\n"
+    (root / "app/main.py").write_text(entry)
+    answer = guard(root, sys_path=[str(root), str(package)])
+    assert answer["failed"] == []
+    assert [each["name"] for each in answer["tables"]] == ["plain", "user"]

@@ -2,13 +2,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from front import add_front_end, build, page, serve
+from front import APP, add_front_end, build, page, serve
+
+from lab.arena import free_port
 
 if TYPE_CHECKING:
     from conftest import Site
+
+MIXED = {
+    "web/src/page.css": b"a { b: c }\r\n",
+    "web/public/logo.png": b"\x89PNG\r\n\x1a\n\0\xff\xfe",
+}
 
 
 @pytest.fixture
@@ -113,3 +121,60 @@ def test_copied_build_that_is_served_is_manual(site: Site) -> None:
     site.started[-1].wait()
     serve(site)
     assert site.codes() == []
+
+
+@pytest.fixture
+def crlf(site: Site) -> Site:
+    """A build from a page with Windows' line ends and from a picture."""
+    site.write(".gitattributes", "* -text\n")
+    for path, data in MIXED.items():
+        site.write(path, "").write_bytes(data)
+    add_front_end(site)
+    site.old(1.1)
+    return site
+
+
+def test_inputs_of_any_bytes_equal_themselves(crlf: Site) -> None:
+    for path, data in MIXED.items():
+        (crlf.root / path).unlink()
+        (crlf.root / path).write_bytes(data)
+    assert crlf.codes(severity="note") == []
+
+
+@pytest.mark.parametrize("path", ["web/src/page.css", "web/public/logo.png"])
+def test_input_of_other_bytes_is_found(crlf: Site, path: str) -> None:
+    (crlf.root / path).write_bytes(MIXED[path].replace(b"\r\n", b"\n"))
+    assert crlf.codes(severity="note") == ["BLD001"]
+
+
+def test_back_end_in_the_same_directory_is_no_input(web: Site) -> None:
+    for name in ("app/main.py", "app/main.pyi", "app/shop.db", "app/shop.db-wal", "src/x.sqlite3"):
+        web.write(f"web/{name}", "x = 1\n")
+    assert web.codes(severity="note") == []
+    web.write("web/app/main.ts", "x = 1\n")
+    assert web.codes(severity="note") == ["BLD001"]
+
+
+def test_env_file_that_is_a_directory_holds_no_value(web: Site) -> None:
+    web.write("web/.env.local/README", "not a file of values\n")
+    serve(web)
+    assert web.check()["verdict"] == "fresh"
+
+
+def test_two_front_ends_that_are_each_served_from_their_own_build_are_fresh(site: Site) -> None:
+    add_front_end(site)
+    (site.root / "web").joinpath("src/main.js").write_text("console.log('shop')\n")
+    shutil.copytree(site.root / "web", site.root / "desk")
+    site.write("desk/src/main.js", "console.log('desk')\n")
+    site.write("app/desk.py", APP.replace("DIRECTORY", "desk/dist"))
+    site.commit("a second one")
+    for name in ("web", "desk"):
+        subprocess.run(["node", "build.mjs"], cwd=site.root / name, check=True)
+    site.old(1.1)
+    serve(site)
+    first, site.port = site.port, free_port()
+    serve(site, app="app.desk:app")
+    report = site.check()
+    assert report["verdict"] == "fresh"
+    (http,) = (each for each in report["layers"] if each["layer"] == "HTP")
+    assert all(f":{port} 200" in http["summary"] for port in (first, site.port))

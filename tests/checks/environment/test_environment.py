@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -272,3 +273,22 @@ def test_file_that_the_build_wrote_is_no_source(installed: Site) -> None:
     installed.write("app/_version.py", "VERSION = 2\n")
     assert installed.codes() == []
     assert installed.codes(severity="risk") == []
+
+
+def test_projects_own_editable_is_no_package_of_the_process(installed: Site) -> None:
+    """Its code is the checkout's own; what an installer last writes of any other is its RECORD."""
+    (own,) = (installed.root / ".venv/lib").glob("python*/site-packages")
+    info = str(own.relative_to(installed.root) / "site_app-1.dist-info")
+
+    def come(*, editable: bool) -> None:
+        origin = {"url": installed.root.as_uri(), "dir_info": {"editable": editable}}
+        installed.write(f"{info}/direct_url.json", json.dumps(origin))
+        installed.write(f"{info}/RECORD", "")
+
+    installed.write(f"{info}/METADATA", "Name: site-app\nVersion: 1\n")
+    _serve(installed)
+    installed.old()
+    come(editable=True)
+    assert installed.codes() == []
+    come(editable=False)
+    assert installed.codes() == ["ENV008"]

@@ -129,3 +129,26 @@ def test_import_that_only_the_barrier_stops_is_restarted(site: Site) -> None:
     done = site.unstale("fix", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert site.answer() == {"hello": "two"}
+
+
+def test_pool_that_a_server_began_later_does_not_hide_its_older_code(site: Site) -> None:
+    site.write(
+        "app/main.py",
+        "import multiprocessing as m, time\n"
+        "from fastapi import FastAPI\n"
+        "from app.words import GREETING\n"
+        "app = FastAPI()\n"
+        "@app.get('/')\n"
+        "def hello() -> str: return GREETING\n"
+        "@app.get('/begin')\n"
+        "def begin() -> str:\n"
+        "    m.get_context('spawn').Process(target=time.sleep, args=(60,), daemon=True).start()\n"
+        "    return 'begun'\n",
+    )
+    site.commit()
+    server = site.serve()
+    site.old()
+    site.write("app/words.py", 'GREETING = "two"\n')
+    assert site.answer("/begin") == "begun"
+    (found,) = (each for each in site.check()["findings"] if each["severity"] == "stale")
+    assert (found["code"], found["pids"]) == ("PRC001", [server.pid])
