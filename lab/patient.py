@@ -17,7 +17,7 @@ from lab.arena import WHO, free_port
 from lab.patient_files import APP, ENV, FIRST
 from lab.waiting import wait_for
 
-_CHILD = """\
+KILLED_CHILD = """\
 import os, signal, sys
 left = int(sys.argv[1]); seen = 0
 def point():
@@ -117,7 +117,7 @@ class Patient:
         """Run it until its point `at` (0: to its end); return how many points it passed and its exit code."""
         told = self.root.parent / "points"
         told.unlink(missing_ok=True)
-        argv = [sys.executable, "-c", _CHILD, str(at), str(told), *words]
+        argv = [sys.executable, "-c", KILLED_CHILD, str(at), str(told), *words]
         subprocess.run(argv, cwd=self.root, env=self.environ(), capture_output=True, check=False)
         if not told.exists():
             return None

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from yard import LOCK, Yard, erase, fingerprint
 
-from lab.crash import _CHILD
+from lab.patient import KILLED_CHILD
 
 EVERY = int(os.environ.get("CRASH_EVERY", "9"))
 MADE = (".git", ".unstale", "__pycache__")
@@ -92,7 +92,7 @@ def prepared(
 def killed(yard: Yard, at: int, words: tuple[str, ...]) -> int | None:
     """Run it until its point `at` (0: to its end); return how many points it passed."""
     told = yard.root.parent / "points"
-    argv = [sys.executable, "-c", _CHILD, str(at), str(told), *words]
+    argv = [sys.executable, "-c", KILLED_CHILD, str(at), str(told), *words]
     subprocess.run(argv, cwd=yard.root, env=yard.environ(), capture_output=True)
     return int(told.read_text().split()[0]) if told.exists() else None
 
