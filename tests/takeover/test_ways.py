@@ -331,6 +331,28 @@ def test_lock_holder_ends_before_its_successor_starts(site: Site) -> None:
     assert site.answer() == {"hello": "one"}
 
 
+def test_child_that_a_dead_successor_left_is_ended_too(site: Site, tmp_path: Path) -> None:
+    """It has the listener, and would go on answering beside the old one."""
+    flag = tmp_path / "broken"
+    site.write(
+        "app/main.py",
+        "import os, sys\n"
+        f"if os.path.exists({str(flag)!r}) and 'uvicorn' in sys.modules and os.fork():\n    os._exit(3)\n"
+        "from fastapi import FastAPI\napp = FastAPI()\n"
+        "@app.get('/')\ndef hello(): return {'hello': os.getpid()}\n",
+    )
+    site.commit()
+    old = site.serve()
+    flag.touch()
+    outcome = restarted(site)
+    flag.unlink()
+    assert outcome.state == "failed"
+    assert "the old one was never stopped" in outcome.note
+    assert old.poll() is None
+    assert {site.answer()["hello"] for _ in range(20)} == {old.pid}
+    assert [each["pid"] for each in site.ps()] == [old.pid]
+
+
 def test_address_with_several_listeners_is_not_taken_over() -> None:
     """SO_REUSEPORT: a successor that binds once would leave the connections of the others unanswered."""
     with socket.create_server(("127.0.0.1", 0), reuse_port=True) as first:

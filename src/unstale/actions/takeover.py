@@ -100,9 +100,9 @@ def hand_over(host: Host, start: Start, old: tuple[Ident, ...], doors: tuple[Doo
                 prove(host, new, door, start, usual=usual)
         except (Failed, OSError) as error:
             why = last_lines(host, start, said) or getattr(error, "why", str(error))
-            known = family(host, new)
-            orphaned = successors(host, doors, (*old, *known))
-            end(host, (*known, *orphaned))
+            left = family(host, new) if host.alive(new) else successors(host, doors, old)
+            if left:
+                end(host, left)
             raise Failed(
                 what=f"the new process {new.pid} did not come up; the old one was never stopped",
                 why=why,
