@@ -156,11 +156,13 @@ class Host(Protocol):
         stdout: str,
         stderr: str,
         uid: int | None = None,
+        gids: tuple[int, ...] = (),
         inherit: Mapping[int, int] = NONE,
     ) -> Ident:
         """Start a detached process that outlives us; output is appended to the named files.
 
-        `inherit` gives its descriptors by number, and which of ours each is.
+        `gids` are another user's group and supplementary ones. `inherit` gives its descriptors by
+        number, and which of ours each is.
         """
 
     def taken(

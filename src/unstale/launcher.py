@@ -47,15 +47,16 @@ def spawn(
     cwd: str,
     env: dict[str, str],
     output: tuple[str, str],
-    uid: int | None,
+    who: tuple[int, ...],
     inherit: Mapping[int, int],
 ) -> Ident:
     """Start a process in its own session, reparented at once so that it never becomes our zombie.
 
-    `output` names the files that standard output and error are appended to; `inherit` gives its
-    descriptors by number, and which of ours each is.
+    `output` names the files that standard output and error are appended to; `who` is another user: uid, gid,
+    supplementary groups; `inherit` gives its descriptors by number, and which of ours each is.
     """
     out, err = output
+    other = who if who and who[0] != os.getuid() else ()
     with (
         _appending(out) as stdout,
         _appending(err) as stderr,
@@ -69,7 +70,9 @@ def spawn(
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
-            user=None if uid is None or uid == os.getuid() else uid,
+            user=other[0] if other else None,
+            group=other[1] if other[1:] else None,
+            extra_groups=other[2:] if other else None,
             pass_fds=numbers,
             preexec_fn=(lambda: _renumber(inherit)) if inherit else None,  # noqa: PLW1509 - only dup2(2)
         )

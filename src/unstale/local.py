@@ -167,11 +167,13 @@ class LocalHost(SqliteDoor):
         stdout: str,
         stderr: str,
         uid: int | None = None,
+        gids: tuple[int, ...] = (),
         inherit: Mapping[int, int] = NONE,
     ) -> Ident:
         self._require_changing(f"start {argv[0]}")
         out = (stdout, stderr)
-        return launcher.spawn(argv, cwd=cwd, env=env, output=out, uid=uid, inherit=inherit)
+        who = (uid, *gids) if uid is not None else ()
+        return launcher.spawn(argv, cwd=cwd, env=env, output=out, who=who, inherit=inherit)
 
     def taken(
         self, ident: Ident, descriptors: tuple[int, ...]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from unstale import codec
 from unstale.action import Action, Decided, Keep
+from unstale.actions.given import why_not_stop
 from unstale.actions.lifecycle import Start, end, family, launch, startable
 from unstale.actions.owner import act, owned
 from unstale.actions.process import why_not_restart
@@ -65,7 +66,10 @@ class SaveAndRestart(Action):
         lost = facts.get(Databases).lost(self.path)
         if lost is not None and lost.filled:
             return f"another {self.path} with rows in {', '.join(lost.filled)} is there: choose"
-        stops = (why_not_restart(facts, each.pid, each.words) for each in self.leaders)
+        stops = (
+            why_not_restart(facts, each.pid, each.words) or why_not_stop(facts.host, each.pid)
+            for each in self.leaders
+        )
         return next((why for why in stops if why is not None), None)
 
     def apply(self, host: Host, keep: Keep) -> None:

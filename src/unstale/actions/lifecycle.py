@@ -11,6 +11,7 @@ from pathlib import Path
 
 from unstale.actions.said import last_lines, said_before
 from unstale.errors import Failed
+from unstale.facts.credentials import credentials
 from unstale.facts.environ import environ_of
 from unstale.facts.sockets import listening_ports
 from unstale.host import NONE, Host, Ident
@@ -48,20 +49,22 @@ class Start:
     stderr: str
     uid: int
     ports: tuple[int, ...]
+    gids: tuple[int, ...] = ()  # its group, then the supplementary ones
 
 
 def startable(host: Host, pid: int, logs: str) -> Start:
     """Read from proc(5) what starts this process again; output that went to no file goes to `logs`."""
     host.makedirs(logs)
-    seen = host.stat(f"/proc/{pid}")
+    uid, gids = credentials(host, pid)
     return Start(
         argv=argv_of(host, pid),
         cwd=host.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)"),
         env=without_traces(environ_of(host, pid)),
         stdout=_output(host, pid, 1, logs),
         stderr=_output(host, pid, 2, logs),
-        uid=seen.uid if seen else 0,
+        uid=uid,
         ports=listening_ports(host, (pid,)),
+        gids=gids,
     )
 
 
@@ -77,12 +80,8 @@ def without_traces(env: dict[str, str]) -> dict[str, str]:
 
 def argv_of(host: Host, pid: int) -> tuple[str, ...]:
     """Return the command line as proc(5) has it now."""
-    return tuple(
-        host.read(f"/proc/{pid}/cmdline")
-        .decode("utf-8", "surrogateescape")
-        .rstrip("\0")
-        .split("\0")
-    )
+    raw = host.read(f"/proc/{pid}/cmdline").decode("utf-8", "surrogateescape")
+    return tuple(raw.rstrip("\0").split("\0"))
 
 
 def _output(host: Host, pid: int, descriptor: int, logs: str) -> str:
@@ -173,6 +172,7 @@ def spawn(
         stdout=start.stdout,
         stderr=start.stderr,
         uid=start.uid,
+        gids=start.gids,
         inherit=inherit,
     )
 

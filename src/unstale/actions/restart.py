@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from unstale import codec
 from unstale.action import Action, Decided, Keep
+from unstale.actions.given import numbers, why_not_stop
 from unstale.actions.lifecycle import Start, end, family, launch, startable
 from unstale.actions.owner import owner_does
 from unstale.actions.presence import runs
@@ -56,7 +57,8 @@ class Restart(Action):
         return not facts.host.alive(Ident(self.pid, self.ticks))
 
     def blocked(self, facts: Facts) -> str | None:
-        return unsaved(facts, self.pid) or why_not_restart(facts, self.pid, self.words)
+        why_not = unsaved(facts, self.pid) or why_not_restart(facts, self.pid, self.words)
+        return why_not or (None if self.overlap else why_not_stop(facts.host, self.pid))
 
     def apply(self, host: Host, keep: Keep) -> str | None:
         if owner_does(host, self.pid, "restart"):
@@ -116,9 +118,16 @@ def _renewed(host: Host, start: Start, old: tuple[Ident, ...], *, overlap: bool)
             why_not = f"its listener could not be shared ({error.strerror})"
         else:
             return None
+    if numbers(start.argv, start.env):
+        raise Failed(
+            what=f"process {old[0].pid} was not restarted, and goes on",
+            why=f"its listener was given to it by whoever started it, and {why_not}",
+            next="Start it again there.",
+        )
     end(host, old)
     launch(host, start)
-    return f"stopped and started, without a take-over: {why_not}" if doors else None
+    serves = doors or parse(start.argv).role == "server"
+    return f"stopped and started, without a take-over: {why_not}" if serves else None
 
 
 def _replaces_its_workers(host: Host, start: Start) -> bool:

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from unstale import codec
 from unstale.action import Action, Keep
+from unstale.actions.given import why_not_stop
 from unstale.actions.lifecycle import NotUp, Start, end, family, launch
 from unstale.actions.owner import act
 from unstale.actions.presence import runs
@@ -58,7 +59,9 @@ class Stop(Action):
         for each in running(facts, self.parts):
             why = unsaved(facts, each.pid)
             if why is None and each.owner != "terminal" and each.role in ("server", "job"):
-                why = why_not_restart(facts, each.pid, each.command)
+                why = why_not_restart(facts, each.pid, each.command) or why_not_stop(
+                    facts.host, each.pid
+                )
             if why is not None:
                 return why
         return None

@@ -12,6 +12,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
+from unstale.actions.given import numbers
 from unstale.actions.lifecycle import (
     SHIM,
     START,
@@ -34,7 +35,6 @@ PASSES = 3
 
 _ACCEPT = 1.0  # seconds that a busy server may take to accept
 _ANSWER = 10.0  # seconds that a first answer may take
-_OWN_WAY = ("LISTEN_FDS", "WERKZEUG_SERVER_FD", "GUNICORN_FD")
 _BINDS_ELSEWHERE = frozenset({"granian"})  # in Rust, which no Python hook sees
 _SERVER_ERROR = 500
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where we knock, not where we listen
@@ -67,25 +67,18 @@ def hindrance(start: Start, doors: tuple[Door, ...]) -> str | None:
     """Return why no successor can be put beside this process, or None."""
     if not doors:
         return "it listens on no TCP port"
-    if own_way(start):
+    if numbers(start.argv, start.env):
         return None
+    if len({(each.address, each.port) for each in doors}) < len(doors):
+        return "it listens more than once on one address (SO_REUSEPORT)"
     program = parse(start.argv).program
     if program in _BINDS_ELSEWHERE:
         return f"{program} opens its listener outside of Python"
     flags = _interpreter_flags(start.argv)
     if any(letter in flag for flag in flags for letter in "IES"):
         return f"its interpreter was started with {' '.join(flags)}"
-    if program == "gunicorn" and any(word.startswith(("-p", "--pid")) for word in start.argv):
-        return "its pid file allows one master at a time"
-    return None
-
-
-def own_way(start: Start) -> bool:
-    """Return whether the server was given its listener by number: it then gets it by the same number again."""
-    named = any(
-        word == "--fd" or word.startswith("--fd=") or "fd://" in word for word in start.argv
-    )
-    return named or any(name in start.env for name in _OWN_WAY)
+    alone = program == "gunicorn" and any(each.startswith(("-p", "--pid")) for each in start.argv)
+    return "its pid file allows one master at a time" if alone else None
 
 
 def hand_over(host: Host, start: Start, old: tuple[Ident, ...], doors: tuple[Door, ...]) -> None:
@@ -107,7 +100,9 @@ def hand_over(host: Host, start: Start, old: tuple[Ident, ...], doors: tuple[Doo
                 prove(host, new, door, start, usual=usual)
         except (Failed, OSError) as error:
             why = last_lines(host, start, said) or getattr(error, "why", str(error))
-            end(host, family(host, new))
+            left = family(host, new) if host.alive(new) else successors(host, doors, old)
+            if left:
+                end(host, left)
             raise Failed(
                 what=f"the new process {new.pid} did not come up; the old one was never stopped",
                 why=why,
@@ -117,17 +112,24 @@ def hand_over(host: Host, start: Start, old: tuple[Ident, ...], doors: tuple[Doo
 
 
 def _begin(host: Host, start: Start, shared: list[tuple[Door, int]]) -> Ident:
-    if own_way(start):
-        numbers = {number: ours for door, ours in shared for number in door.descriptors}
+    wanted = numbers(start.argv, start.env)
+    if wanted:
         if "LISTEN_FDS" in start.env:  # sd_listen_fds(3): the pid must be the reader's
             script = 'export LISTEN_PID=$$; exec "$@"'
             start = replace(start, argv=("/bin/sh", "-c", script, "sh", *start.argv))
-        return spawn(host, start, {VARIABLE: ""}, numbers)
+        return spawn(host, start, {VARIABLE: ""}, _numbered(wanted, shared))
     rest = start.env.get("PYTHONPATH")
     path = os.pathsep.join((str(SHIM), rest) if rest else (str(SHIM),))
     listeners = " ".join(str(ours) for _, ours in shared)
     more = {VARIABLE: listeners, "PYTHONPATH": path}
     return spawn(host, start, more, {ours: ours for _, ours in shared})
+
+
+def _numbered(wanted: tuple[int, ...], shared: list[tuple[Door, int]]) -> dict[int, int]:
+    """Return ours by the number that the successor looks under: the old one may have it under another by now."""
+    kept = {each: ours for door, ours in shared for each in door.descriptors if each in wanted}
+    moved = [ours for _, ours in shared if ours not in kept.values()]
+    return {**kept, **dict(zip((each for each in wanted if each not in kept), moved, strict=False))}
 
 
 def prove(
