@@ -24,6 +24,7 @@ from unstale.actions.takeover import doors_of, hindrance
 from unstale.detect import find_project
 from unstale.fact import Facts
 from unstale.facts.app_processes import AppProcesses
+from unstale.host import Ident
 from unstale.layer import Risk
 from unstale.local import LocalHost
 from unstale.perform import begin, perform
@@ -123,6 +124,18 @@ def test_second_restart_is_like_the_first_and_no_trace_is_left(site: Site) -> No
     assert VARIABLE not in without_traces(environ)
 
 
+LINGERING = """\
+import signal, threading, time, uvicorn
+from fastapi import FastAPI
+from app.words import GREETING
+app = FastAPI()
+@app.on_event("startup")
+def later():
+    before = signal.getsignal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, lambda *what: threading.Timer(4, lambda: before(*what)).start())
+@app.get("/")
+def hello(): return {"hello": GREETING}
+"""
 BROKEN = {
     "raises at its start": "import os\nraise SystemExit(3)",
     "hangs before it listens": "import time\ntime.sleep(600)",
@@ -244,32 +257,76 @@ class Killed(LocalHost):
         super()._require_changing(what)
 
 
-@pytest.mark.parametrize("at", range(9))
-def test_killed_restart_is_decided_by_the_next_command(site: Site, at: int) -> None:
-    started(site, "uvicorn")
-    site.write("app/words.py", 'GREETING = "two"\n')
-    with Traffic(site.port, kept=KEPT, fresh=FRESH, expect="hello") as traffic:
-        child = os.fork()
-        if child == 0:
-            with suppress(BaseException):
-                os.environ["XDG_STATE_HOME"] = str(site.state)
-                host = Killed(at)
-                facts = Facts(find_project(site.root, host), host)
-                (process,) = facts.get(AppProcesses).of("server")
-                run = begin(facts, "fix")
-                step = Step(Restart(process.pid, process.ticks, process.command), ())
-                list(perform(run, Plan((step,)), facts, limit=Risk.DISRUPTIVE, say=lambda _: None))
-            os._exit(0)
-        os.waitpid(child, 0)
-        done = site.unstale("fix", "--yes")
-        time.sleep(0.3)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert traffic.counts.failed["refused"] == 0
+class KilledAfterTerm(LocalHost):
+    """A machine on which our own process is killed when the old server has its TERM."""
+
+    def __init__(self) -> None:
+        super().__init__(changing=True)
+
+    def signal(self, ident: Ident, number: int) -> bool:
+        done = super().signal(ident, number)
+        if number == signal.SIGTERM:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return done
+
+
+def killed(site: Site, host: LocalHost) -> None:
+    """Restart the site's server in a process of its own, on that machine."""
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException):
+            os.environ["XDG_STATE_HOME"] = str(site.state)
+            facts = Facts(find_project(site.root, host), host)
+            (process,) = facts.get(AppProcesses).of("server")
+            run = begin(facts, "fix")
+            step = Step(Restart(process.pid, process.ticks, process.command), ())
+            list(perform(run, Plan((step,)), facts, limit=Risk.DISRUPTIVE, say=lambda _: None))
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+def decided(site: Site) -> None:
+    """See that one server with the new code serves, that the journal is whole, and that no environment is left."""
     assert site.answer() == {"hello": "two"}
     assert len(leaders(site)) == 1
     assert site.unstale("log", "--verify").returncode == 0
     kept = list(site.state.rglob("start.json"))
     assert [each.read_bytes() for each in kept] == [b""] * len(kept)
+
+
+@pytest.mark.parametrize("at", range(9))
+def test_killed_restart_is_decided_by_the_next_command(site: Site, at: int) -> None:
+    started(site, "uvicorn")
+    site.write("app/words.py", 'GREETING = "two"\n')
+    with Traffic(site.port, kept=KEPT, fresh=FRESH, expect="hello") as traffic:
+        killed(site, Killed(at))
+        done = site.unstale("fix", "--yes")
+        time.sleep(0.3)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert traffic.counts.failed["refused"] == 0
+    decided(site)
+
+
+@pytest.mark.parametrize("flag", ["", "-I "])
+def test_old_server_that_still_ends_after_the_kill_does_not_cost_its_successor(
+    site: Site, flag: str
+) -> None:
+    """With -I nothing is taken over: the old one was the only one, and its successor is yet to start."""
+    site.write("app/main.py", LINGERING)
+    site.commit()
+    words = f"{flag}-m uvicorn --app-dir . app.main:app --port {site.port}".split()
+    old = site.run([sys.executable, *words])
+    wait_for(lambda: site.answer() is not None)
+    site.old()
+    site.write("app/words.py", 'GREETING = "two"\n')
+    killed(site, KilledAfterTerm())
+    assert old.poll() is None  # it has its TERM, and goes on listening
+    now = [] if flag else [each for each in leaders(site) if each != old.pid]
+    done = site.unstale("fix", "ENV", "--yes")
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert old.wait(5) is not None
+    assert not now or leaders(site) == now
+    decided(site)
 
 
 @pytest.fixture(scope="module")

@@ -69,29 +69,29 @@ class Restart(Action):
             _replace_workers(host, start, old)
             return None
         host.write(_memory(keep), json.dumps(codec.encode(start)).encode())
-        note = _renewed(host, start, old, overlap=self.overlap)
+        note = _renewed(host, start, old, keep, overlap=self.overlap)
         host.write(_memory(keep), b"")  # it held the environment
         return note
 
     def recover(self, facts: Facts, keep: Keep) -> Decided:
-        """End a successor beside an old one that still listens; start again what was stopped and not started."""
+        """End a successor beside an old one that was not told to end; else finish it, with whom runs already."""
         host, old = facts.host, Ident(self.pid, self.ticks)
         start = _remembered(host, keep)
         if start is None:
             return Decided(done=False, words="nothing of it had begun")
         members = family(host, old) if host.alive(old) else ()
         doors = doors_of(host, members)
-        if doors:
+        if doors and host.stat(_ending(keep)) is None:
             extra = successors(host, doors, members)
             if extra:
                 end(host, extra)
             what = _KEPT
         elif runs(facts, start, members):
-            what = "its successor runs"
-        else:
             if members:
                 end(host, members)
-            launch(host, start)
+            what = "its successor runs"
+        else:
+            _renewed(host, start, members, keep, overlap=self.overlap)
             what = "it was stopped, and is started again"
         host.write(_memory(keep), b"")
         return Decided(done=what != _KEPT, words=what)
@@ -107,7 +107,9 @@ def restarting(
     return Restart(leader.pid, leader.ticks, leader.command, code_only=code_only)
 
 
-def _renewed(host: Host, start: Start, old: tuple[Ident, ...], *, overlap: bool) -> str | None:
+def _renewed(
+    host: Host, start: Start, old: tuple[Ident, ...], keep: Keep, *, overlap: bool
+) -> str | None:
     """Hand over, or stop and start; return why requests may have failed meanwhile."""
     doors = doors_of(host, old)
     why_not = hindrance(start, doors) if overlap else "the old one had to end first"
@@ -117,14 +119,18 @@ def _renewed(host: Host, start: Start, old: tuple[Ident, ...], *, overlap: bool)
         except OSError as error:
             why_not = f"its listener could not be shared ({error.strerror})"
         else:
+            host.write(_ending(keep), b"")
+            end(host, old)
             return None
-    if numbers(start.argv, start.env):
+    if old and numbers(start.argv, start.env):
         raise Failed(
             what=f"process {old[0].pid} was not restarted, and goes on",
             why=f"its listener was given to it by whoever started it, and {why_not}",
             next="Start it again there.",
         )
-    end(host, old)
+    host.write(_ending(keep), b"")
+    if old:
+        end(host, old)
     launch(host, start)
     serves = doors or parse(start.argv).role == "server"
     return f"stopped and started, without a take-over: {why_not}" if serves else None
@@ -170,6 +176,11 @@ def _replace_workers(host: Host, start: Start, old: tuple[Ident, ...]) -> None:
 def _memory(keep: Keep) -> str:
     """Return the file that holds what starts the process, environment and all (0600), until it runs."""
     return f"{keep.state}/start.json"
+
+
+def _ending(keep: Keep) -> str:
+    """Return the file that is there once the old process may be told to end: from then on there is no way back."""
+    return f"{keep.state}/ending"
 
 
 def _remembered(host: Host, keep: Keep) -> Start | None:

@@ -82,10 +82,10 @@ def hindrance(start: Start, doors: tuple[Door, ...]) -> str | None:
 
 
 def hand_over(host: Host, start: Start, old: tuple[Ident, ...], doors: tuple[Door, ...]) -> None:
-    """Start the successor, prove it at every door, end the old one.
+    """Start the successor and prove it at every door, beside the old one, which may then end.
 
-    Raises Failed: the successor did not come up and is ended, or the old one does not end. Raises OSError
-    before anything was started, where the kernel does not let us share the sockets.
+    Raises Failed: the successor did not come up and is ended. Raises OSError before anything was started,
+    where the kernel does not let us share the sockets.
     """
     usual = {_status(host, old, door, start) for door in doors}
     with ExitStack() as stack:
@@ -108,7 +108,6 @@ def hand_over(host: Host, start: Start, old: tuple[Ident, ...], doors: tuple[Doo
                 why=why,
                 next=f"Read {start.stderr}.",
             ) from None
-    end(host, old)
 
 
 def _begin(host: Host, start: Start, shared: list[tuple[Door, int]]) -> Ident:
