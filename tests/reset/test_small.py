@@ -138,7 +138,10 @@ def test_other_projects_and_strangers_here_go_on(laid: Yard, yard: Yard, tmp_pat
 
 def test_two_processes_alike_are_both_started_again(yard: Yard) -> None:
     alone(yard)
-    yard.write("app/main.py", "import time\n\napp = None\ntime.sleep(600)\n")
+    yard.write(
+        "app/main.py",
+        "app = None\nif __name__ == '__main__':\n    import time\n\n    time.sleep(600)\n",
+    )
     argv = [str(yard.python), "-m", "app.main"]
     old = [yard.spawn(argv), yard.spawn(argv)]
     done = yard.unstale("reset", "--yes")
