@@ -36,6 +36,14 @@ if TYPE_CHECKING:
     from conftest import Site
 
 KEPT, FRESH = 8, 4
+
+
+@pytest.fixture(autouse=True)
+def _beside(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the engine keeps while it runs in this process lies where the command looks."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(site.state))
+
+
 FLASK = "from flask import Flask\nfrom app.words import GREETING\napp = Flask(__name__)\n@app.get('/')\ndef hello(): return {'hello': GREETING}\n"
 SERVERS = {
     "uvicorn": "-m uvicorn app.main:app --port PORT",
@@ -275,7 +283,6 @@ def killed(site: Site, host: LocalHost) -> None:
     child = os.fork()
     if child == 0:
         with suppress(BaseException):
-            os.environ["XDG_STATE_HOME"] = str(site.state)
             facts = Facts(find_project(site.root, host), host)
             (process,) = facts.get(AppProcesses).of("server")
             run = begin(facts, "fix")
