@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -60,6 +62,20 @@ def served(shop: Callable[..., Any], postgres: Cluster) -> Iterator[Callable[[st
 
     yield make
     postgres.psql(f"drop database if exists {name} with (force)")
+
+
+def test_squawk_is_heard_where_it_is_installed(
+    served: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = served()
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert not [each for each in made.migrate("--dry-run")["lint"] if "squawk" in each["code"]]
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    told = [each for each in made.migrate("--dry-run")["lint"] if "squawk" in each["code"]]
+    fields = [each for each in told if each["code"] == "squawk prefer-text-field"]
+    assert [(each["severity"], each["line"]) for each in fields] == [("note", 9), ("note", 12)]
+    assert {Path(each["path"]).parent.name for each in fields} == {"versions"}
+    assert "squawk require-lock-timeout" not in {each["code"] for each in told}
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

@@ -27,6 +27,7 @@ from unstale.migration.prepare import (
     store_of,
 )
 from unstale.migration.rehearsal import rehearse
+from unstale.migration.squawk import squawks
 from unstale.render.migration import Told
 from unstale.stores.find import AnyStore
 
@@ -72,7 +73,8 @@ def rehearsed(
     place = scratch_place(facts.host, action.store, keep)
     seen = rehearse(facts.host, action.order, place)
     case = replace(told.case, rehearsed=seen, budget=told.budget[0])
-    told = replace(told, case=case, remarks=lint(case))
+    remarks = (*lint(case), *squawks(facts.host, case))
+    told = replace(told, case=case, remarks=remarks)
     if not seen.record.done:
         note = f"the rehearsal failed, nothing was changed: {seen.record.error}"
         return replace(told, state="failed", note=note), None
