@@ -90,7 +90,8 @@ class Models(Fact):
         return cls(seen_at=facts.host.now(), declared=tuple(found))
 
     def summary(self) -> str:
-        return f"{sum(len(each.tables) for each in self.declared)} tables declared"
+        count = sum(len(each.tables) for each in self.declared)
+        return f"{count} table{'s' * (count != 1)} declared"
 
     def of(self, backend: Path | None) -> Declared | None:
         """Return what the back end declares."""

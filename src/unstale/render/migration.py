@@ -55,8 +55,9 @@ def _rehearsal(told: Told, seen: Rehearsed, relative: Callable[[str], str]) -> I
         where = f" ({relative(ran.place[0])}:{ran.place[1]})" if ran.place else ""
         yield f"✗ rehearsal failed on a copy: {ran.error}{where}"
         return
-    changing = [each for each in ran.statements if each.changes]
-    yield f"✓ rehearsed on a copy: {len(changing)} statements in {seconds(ran.took)}, locks held {seconds(ran.locked)}"
+    count = sum(each.changes for each in ran.statements)
+    words = f"{count} statement{'s' * (count != 1)} in {seconds(ran.took)}"
+    yield f"✓ rehearsed on a copy: {words}, locks held {seconds(ran.locked)}"
     budget, source = told.budget
     yield (
         f"  nobody waits: {source}"
@@ -85,7 +86,7 @@ def result(told: Told) -> Iterator[str]:
         yield f"  locks held {seconds(done['locked_s'])}, predicted {seconds(done['predicted_s'])}"
         untouched = len(told.rehearsed.untouched) if told.rehearsed else 0
         rows = _meanwhile(done["meanwhile"])
-        yield f"  revision and schema as rehearsed; rows of {untouched} untouched tables {rows}"
+        yield f"  revision and schema as rehearsed; rows of untouched tables ({untouched}) {rows}"
         yield f"  take it back: unstale undo {told.run}"
     elif told.state != "planned":
         yield f"✗ {told.state}: {told.note}"

@@ -42,10 +42,12 @@ def command(*, directory: str, database: str | None, output: str | None, form: s
     if form == "json":
         click.echo(json.dumps(_document(run, store, target, note, seconds), indent=2))
         return 0
-    rows = sum(note.rows.values())
+    rows, tables = sum(note.rows.values()), len(note.rows)
     click.echo(f"✓ {printable(store.label)} backed up and verified in {seconds:.1f} s")
     click.echo(f"  {printable(target)}")
-    click.echo(f"  {size_of(note.size)}, {rows} rows in {len(note.rows)} tables")
+    click.echo(
+        f"  {size_of(note.size)}, {rows} row{'s' * (rows != 1)} in {tables} table{'s' * (tables != 1)}"
+    )
     click.echo(f"bring it back: unstale db restore {printable(target if output else run.id)}")
     return 0
 
