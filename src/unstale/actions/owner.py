@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from unstale.actions.lifecycle import argv_of, stat_of
 from unstale.errors import Failed
+from unstale.facts.app_owner import kept_by_systemd
 from unstale.facts.commands import supervises
 from unstale.facts.environ import environ_of
 from unstale.host import Host
@@ -26,11 +27,9 @@ def owned(host: Host, pid: int) -> tuple[str, ...] | None:
     https://supervisord.org/subprocess.html#subprocess-environment
     """
     cgroup = host.read(f"/proc/{pid}/cgroup").decode("utf-8", "replace")
-    units = [part for part in cgroup.strip().split("/") if part.endswith(".service")]
-    if units and not units[-1].startswith(("user@", "session-")):
-        mine = ("--user",) if any(each.startswith("user@") for each in units) else ()
-        if _keeps(host, ("systemctl", *mine), units[-1], pid):
-            return ("systemctl", *mine, "", units[-1])
+    kept = kept_by_systemd(host, pid, cgroup)
+    if kept is not None:
+        return (*kept[:-1], "", kept[-1])
     environ = environ_of(host, pid)
     name, group = (environ.get(f"SUPERVISOR_{word}_NAME") for word in ("PROCESS", "GROUP"))
     if not name or not _below_supervisord(host, pid):
@@ -38,17 +37,6 @@ def owned(host: Host, pid: int) -> tuple[str, ...] | None:
     server = environ.get("SUPERVISOR_SERVER_URL")
     place = ("-s", server) if server else ()
     return ("supervisorctl", *place, "", f"{group}:{name}")
-
-
-def _keeps(host: Host, systemctl: tuple[str, ...], unit: str, pid: int) -> bool:
-    """Return whether the unit runs this very server, and is not cron's or a build agent's that once started it."""
-    shown = host.run((*systemctl, "show", "-p", "MainPID", "--value", unit))
-    main = shown.out.strip()
-    if shown.code != 0 or main in ("", "0"):
-        return False
-    return main == str(pid) or host.readlink(f"/proc/{main}/cwd") == host.readlink(
-        f"/proc/{pid}/cwd"
-    )
 
 
 def _below_supervisord(host: Host, pid: int) -> bool:

@@ -35,6 +35,7 @@ class Restart(Action):
 
     `overlap`: the successor may start before the old one ends; not where the old one holds what it needs.
     `code_only`: nothing but the workers' code is old, so that gunicorn's master may stay and replace them.
+    `unit` is that of systemd which keeps it, for the preview.
     """
 
     risk: ClassVar[Risk] = Risk.DISRUPTIVE
@@ -46,11 +47,14 @@ class Restart(Action):
     words: str
     overlap: bool = True
     code_only: bool = False
+    unit: str = ""
 
     def title(self) -> str:
         return f"restart process {self.pid}"
 
     def preview(self) -> tuple[str, ...]:
+        if self.unit:
+            return (f"systemctl restart {self.unit}",)
         return (f"kill -TERM {self.pid}", self.words)
 
     def settled(self, facts: Facts) -> bool:
@@ -104,7 +108,8 @@ def restarting(
     if process.role == "orphan":
         return None
     leader = processes.leader_of(process)
-    return Restart(leader.pid, leader.ticks, leader.command, code_only=code_only)
+    unit = leader.owner.removeprefix("systemd:") if leader.owner.startswith("systemd:") else ""
+    return Restart(leader.pid, leader.ticks, leader.command, code_only=code_only, unit=unit)
 
 
 def _renewed(

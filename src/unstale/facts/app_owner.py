@@ -3,33 +3,60 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
+from unstale.errors import Unavailable
 from unstale.fact import Facts
 from unstale.facts.commands import supervises, wraps
 from unstale.facts.environ import environ_of
 from unstale.facts.files import text_of
 from unstale.facts.processes import Process, ProcessTable
+from unstale.host import Host
 
 _WRAPPER_MARKS = frozenset(
     {"npm_lifecycle_event", "npm_command", "UV_RUN_RECURSION_DEPTH", "POETRY_ACTIVE"}
 )
+_UNITS = re.compile(r"/([^/\n]+\.service)(?=/|$)", re.MULTILINE)
 _IGNORED = re.compile(r"^SigIgn:\s*(\w+)", re.MULTILINE)
 _BACKGROUND = 0b101  # SIGHUP, as nohup ignores it, or SIGQUIT, as a script's & does
 
 
-def owner(process: Process, table: ProcessTable) -> str:
+def owner(process: Process, table: ProcessTable, host: Host) -> str:
     """Return "container", "systemd:UNIT", "supervisord", "terminal" or "detached"."""
     if process.confined:
         return "container"
-    unit = [part for part in process.cgroup.split("/") if part.endswith(".service")]
-    if unit and not unit[-1].startswith(("user@", "session-")):
-        return f"systemd:{unit[-1]}"
+    with suppress(Unavailable, OSError):
+        kept = kept_by_systemd(host, process.pid, process.cgroup)
+        if kept is not None:
+            return f"systemd:{kept[-1]}"
     parent = table.find(process.ppid)
     while parent is not None and parent.pid > 1:
         if supervises(parent.words):
             return "supervisord"
         parent = table.find(parent.ppid)
     return "terminal" if process.tty else "detached"
+
+
+def kept_by_systemd(host: Host, pid: int, cgroup: str) -> tuple[str, ...] | None:
+    """Return systemctl, its --user where it is a user's, and the unit that runs this very server.
+
+    None for what cron or a build agent, units too, once started. Raises Unavailable, OSError.
+    """
+    units = _UNITS.findall(cgroup)
+    if not units or units[-1].startswith(("user@", "session-")):
+        return None
+    systemctl = (
+        "systemctl",
+        *(("--user",) if any(each.startswith("user@") for each in units) else ()),
+    )
+    shown = host.run((*systemctl, "show", "-p", "MainPID", "--value", units[-1]))
+    main = shown.out.strip()
+    if shown.code != 0 or main in ("", "0"):
+        return None
+    same = main == str(pid) or (
+        host.readlink(f"/proc/{main}/cwd") == host.readlink(f"/proc/{pid}/cwd")
+    )
+    return (*systemctl, units[-1]) if same else None
 
 
 def abandoned(process: Process, table: ProcessTable, facts: Facts) -> bool:

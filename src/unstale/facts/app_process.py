@@ -78,7 +78,7 @@ def described(
         cwd_gone=process.cwd_gone,
         prefix=prefix,
         ports=listeners.ports(process.pid),
-        owner=owner(process, table),
+        owner=owner(process, table, facts.host),
         standing=Standing.SEEN if process.confined else Standing.OURS,
         leader=process.pid,
         uid=process.uid,
