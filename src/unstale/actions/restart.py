@@ -17,6 +17,7 @@ from unstale.actions.lifecycle import Start, end, family, launch, startable
 from unstale.actions.owner import owner_does
 from unstale.actions.presence import runs
 from unstale.actions.process import unsaved, why_not_restart
+from unstale.actions.quiet import open_connections, term_when_quiet
 from unstale.actions.takeover import doors_of, hand_over, hindrance, prove, successors
 from unstale.errors import Failed
 from unstale.fact import Facts
@@ -119,12 +120,15 @@ def _renewed(
     doors = doors_of(host, old)
     why_not = hindrance(start, doors) if overlap else "the old one had to end first"
     if why_not is None:
+        ports = {each.port for each in doors}
+        idle = open_connections(host, old, ports)
         try:
             hand_over(host, start, old, doors)
         except OSError as error:
             why_not = f"its listener could not be shared ({error.strerror})"
         else:
             host.write(_ending(keep), b"")
+            term_when_quiet(host, old, ports, idle=idle)
             end(host, old)
             return None
     if old and numbers(start.argv, start.env):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from unstale.facts.processes import ProcessTable
 from unstale.host import Host
 
 _LISTEN = "0A"
+_ESTABLISHED = "01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,15 @@ def accepted(host: Host, port: int, peer: int) -> int:
         if ends == (port, peer):
             return int(fields[9])
     return 0
+
+
+def connections(host: Host, ports: AbstractSet[int]) -> dict[int, int]:
+    """Return how many bytes each accepted connection to the ports has still to send or to read, by inode."""
+    found = {}
+    for fields in _rows(host):
+        if fields[3] == _ESTABLISHED and int(fields[1].rpartition(":")[2], 16) in ports:
+            found[int(fields[9])] = sum(int(size, 16) for size in fields[4].split(":"))
+    return found
 
 
 def _rows(host: Host) -> Iterator[list[str]]:
