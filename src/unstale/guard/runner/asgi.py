@@ -232,7 +232,7 @@ class Gated(uvicorn.Server):
         for server in self.servers:
             server.close()
         until = self.until if self.until is not None else time.monotonic()
-        while (self.tasks or self.server_state.connections) and time.monotonic() < until:
+        while (self.tasks or self.server_state.connections) and time.monotonic() < until:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(_TICK)
         for each in self.server_state.connections:
             if "WebSocket" in type(each).__name__:

@@ -233,7 +233,13 @@ class Keeper:
             "SPEC": f"{self.runtime}/{release}.{number}.json",
         }
         with open(filled["SPEC"], "w", opener=lambda p, f: os.open(p, f, 0o600)) as file:
-            json.dump({k: filled.get(v, v) if isinstance(v, str) else v for k, v in order["spec"].items()}, file)
+            json.dump(
+                {
+                    k: filled.get(v, v) if isinstance(v, str) else v
+                    for k, v in order["spec"].items()
+                },
+                file,
+            )
         with open(order["log"], "ab", opener=lambda p, f: os.open(p, f, 0o600)) as log:
             process = subprocess.Popen(
                 [str(filled.get(word, word)) for word in order["argv"]],
@@ -299,7 +305,9 @@ class Keeper:
             self.workers.remove(worker)
             worker.channel.close()
             wanted = worker.release == self.serving and not self.ending
-            cut = self.ended.setdefault(worker.release, {"requests": 0, "streams": 0, "websockets": 0})
+            cut = self.ended.setdefault(
+                worker.release, {"requests": 0, "streams": 0, "websockets": 0}
+            )
             for name in cut:
                 cut[name] += (worker.cut or {}).get(name, 0)
             if worker.state == "starting" and not wanted:
