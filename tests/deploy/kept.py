@@ -37,7 +37,7 @@ class Kept:
     def begin(self) -> None:
         """Start the keeper on a listener of its own."""
         with socket.create_server(("127.0.0.1", self.port), backlog=512) as listener:
-            argv = [sys.executable, "-I", str(RUNNER / "keeper.py"), str(self.home)]
+            argv = [sys.executable, "-Es", str(RUNNER / "keeper.py"), str(self.home)]
             self.keeper = subprocess.Popen(
                 [*argv, str(self.runtime), str(listener.fileno())], pass_fds=(listener.fileno(),)
             )

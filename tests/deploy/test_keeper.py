@@ -54,6 +54,14 @@ def source(name: str, more: str = "") -> str:
     return f"NAME = {name!r}\n{APP}{more}"
 
 
+def answered(line: socket.socket) -> bytes:
+    """Return a whole answer in lower case: it may come in pieces."""
+    said = b""
+    while b"}" not in said:
+        said += line.recv(9999)
+    return said.lower()
+
+
 @pytest.fixture
 def kept(tmp_path: Path) -> Iterator[Kept]:
     made = Kept(tmp_path)
