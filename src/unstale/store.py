@@ -16,7 +16,7 @@ __all__ = ["Columns", "Digest", "Piece", "Schema", "Store", "written_since"]
 
 class Piece(NamedTuple):
     """One part of a schema. `kind` is table, column, primary key, unique, check, foreign key, index,
-    trigger, view, sequence, type or function; `name` is empty where the database gave it none.
+    trigger, view, sequence, type, domain or function; `name` is empty where the database gave it none.
     """
 
     table: str

@@ -5,7 +5,7 @@ with the environment, of the real server. -E and -S keep PYTHONPATH, .pth files 
 the barrier; they are applied behind it. Standard input holds one JSON object, all but the first two optional:
 
     {"sys_path": ["/srv/app/backend"], "imports": ["app.main:app"], "django_settings": "site.settings",
-     "want": ["models", "settings", "entry", "baseline"], "dialect": "sqlite", "revision": "a1b2", "salt": "…", "allow_import_without_barrier": false, "seconds": 20}
+     "want": ["models", "settings", "entry", "baseline"], "dialect": "postgresql", "server": "15", "revision": "a1b2", "salt": "…", "allow_import_without_barrier": false, "seconds": 20}
 
 The last line of standard output is the answer; what imported code prints is dropped:
 
@@ -15,7 +15,7 @@ The last line of standard output is the answer; what imported code prints is dro
      "tables": [{"name", "schema", "module", "columns": [{"name", "type", "nullable", "primary_key",
                  "has_server_default", "enum": [names as stored] or null}]}],
      "settings": {"app.config.Settings": {"fields": {name: sha256 of salt and value}, "invalid": [names]}},
-     "baseline": what baseline.py says,
+     "baseline": what baseline.py and declarers.py say,
      "loaded": [absolute paths of the project's files that were imported], "took_s": 0.4}
 
 Not even one line comes back when the code ends the interpreter from C, or holds it 3 s beyond its time.
@@ -99,6 +99,8 @@ def _look(asked: dict[str, Any], answer: dict[str, Any], finish: Callable[[], No
     if asked.get("django_settings"):
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", asked["django_settings"])
         _attempt("django", lambda: importlib.import_module("django").setup(), answer)
+    if "baseline" in want:
+        _beside("declarers")["hold_create_all"]()
     for name in asked["imports"]:
         _attempt(name, lambda name=name: _enter(name, "entry" in want), answer)  # type: ignore[misc]
     declared = _beside("declarations")
@@ -106,7 +108,12 @@ def _look(asked: dict[str, Any], answer: dict[str, Any], finish: Callable[[], No
         _attempt("tables", lambda: answer.update(tables=_own(declared["tables"]())), answer)
     if "baseline" in want:
         write = _beside("baseline")["baseline"]
-        said = (str(asked["dialect"]), str(asked["revision"]))
+        said = (
+            asked["dialect"],
+            int(asked.get("server", 0)),
+            asked["revision"],
+            _beside("declarers"),
+        )
         _attempt("baseline", lambda: answer.update(baseline=write(*said)), answer)
     if "settings" in want:
         salt = str(asked.get("salt", ""))

@@ -60,6 +60,10 @@ class PostgresStore(Store):
     def size(self, host: Host) -> int | None:
         return look.size(host, self.environment(host))
 
+    def version(self, host: Host) -> int:
+        """Return the server's major version."""
+        return look.version(host, self.environment(host))
+
     def revisions(self, host: Host) -> tuple[str, ...]:
         return look.revisions(host, self.environment(host))
 

@@ -24,6 +24,12 @@ def size(host: Host, env: dict[str, str]) -> int:
     return int(asked(host, env, sql, timeout=_LOOK)[0]["size"])
 
 
+def version(host: Host, env: dict[str, str]) -> int:
+    """Return the server's major version."""
+    sql = "SELECT current_setting('server_version_num')::int / 10000 AS major"
+    return int(asked(host, env, sql, timeout=_LOOK)[0]["major"])
+
+
 def revisions(host: Host, env: dict[str, str]) -> tuple[str, ...]:
     """Return alembic's rows, in whichever schema its table is."""
     tables = asked(host, env, TABLES, timeout=_LOOK)
