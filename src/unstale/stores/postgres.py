@@ -24,7 +24,7 @@ from unstale.stores.url_sources import UrlSource, url_of
 if TYPE_CHECKING:
     from unstale.host import Host
 
-_KEPT = "replaced.json"
+KEPT = "replaced.json"  # the name of the database that a restore keeps on the server
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +150,9 @@ class PostgresStore(Store):
 
     def _former(self, host: Host, kept: str) -> str | None:
         """Return the name under which the replaced database is kept, noted before the exchange."""
-        if host.stat(f"{kept}/{_KEPT}") is None:
+        if host.stat(f"{kept}/{KEPT}") is None:
             return None
-        return str(json.loads(host.read(f"{kept}/{_KEPT}"))["database"])
+        return str(json.loads(host.read(f"{kept}/{KEPT}"))["database"])
 
     def _exchange(self, host: Host, keep: str, other: PostgresStore) -> None:
         env, kept = self.environment(host), self.names(keep)[1]
@@ -163,7 +163,7 @@ class PostgresStore(Store):
                 next="End that session first. Nothing was changed.",
             )
         note_digest(host, keep, other.digest(host))
-        host.write(f"{keep}/{_KEPT}", json.dumps({"database": kept}).encode())
+        host.write(f"{keep}/{KEPT}", json.dumps({"database": kept}).encode())
         exchange(host, env, self.name, kept, other.name)
 
     def names(self, keep: str) -> tuple[str, str]:
