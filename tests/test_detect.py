@@ -52,6 +52,17 @@ def test_env_file_names_the_database_as_its_readers_read_it(tmp_path: Path, text
     assert [each.url for each in found.databases] == ["sqlite:///./app.db"]
 
 
+def test_url_in_source_is_found_beside_an_env_py_that_puts_one_together(tmp_path: Path) -> None:
+    files = {
+        "main.py": "app = FastAPI()\n",
+        "alembic/env.py": 'url = f"sqlite:///{HERE}/../app.db"\n',
+        "app/db.py": 'URL = "sqlite:///./app.db"\n',
+    }
+    assert [each.url for each in project(tmp_path, files).databases] == ["sqlite:///./app.db"]
+    (tmp_path / "app/db.py").unlink()
+    assert [each.url for each in project(tmp_path, {}).databases] == ["sqlite:///{HERE}/../app.db"]
+
+
 @pytest.mark.parametrize(
     ("lock", "packager"),
     [("yarn.lock", "yarn"), ("bun.lock", "bun"), ("pnpm-lock.yaml", "pnpm"), ("other", "npm")],
