@@ -93,7 +93,8 @@ def users(host: Host, env: dict[str, str]) -> tuple[str, ...]:
     """Return the other sessions."""
     sql = (
         "SELECT pid, usename, application_name, client_addr FROM pg_stat_activity WHERE "
-        f"datname = {literal(env['PGDATABASE'])} AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        f"datname = {literal(env['PGDATABASE'])} AND pid <> pg_backend_pid() AND (backend_type = 'client backend' "
+        "OR backend_type IS NULL AND usesysid IS NOT NULL)"  # another role's: all but its name is hidden from us
     )
     return tuple(
         f"server process {each['pid']} ({each['application_name'] or 'unnamed'}, user {each['usename']}, "
