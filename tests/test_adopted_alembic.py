@@ -249,3 +249,32 @@ def test_core_tables_without_a_class_are_registered_and_named(site: Site) -> Non
     env = (site.root / "alembic/env.py").read_text()
     assert "import app.main" not in env  # that only imports what the others make
     assert "target_metadata = metadata\n" in env
+
+
+def test_flask_factory_is_called_with_what_flask_reads_so_that_its_models_are_seen(
+    site: Site,
+) -> None:
+    """Models that only the factory imports, and a URL that only the .env of `flask run` holds."""
+    site.write(
+        "app/__init__.py",
+        "import os\n\nfrom flask import Flask\n\n\n"
+        "def create_app(config=None):\n"
+        "    app = Flask(__name__)\n"
+        '    app.config["URL"] = os.environ["DATABASE_URL"]\n'
+        "    from app import models\n"
+        "    from sqlalchemy import create_engine\n\n"
+        '    models.Base.metadata.create_all(create_engine(app.config["URL"]))\n'
+        "    return app\n",
+    )
+    (site.root / "app/main.py").unlink()
+    site.write(
+        "app/models.py",
+        _MODELS.replace(
+            'sa.ForeignKey("word.id", use_alter=True', 'sa.ForeignKey("team.id", use_alter=True'
+        ),
+    )
+    site.write("unstale.toml", f'[backend]\npath = "."\npython = "{sys.executable}"\n')
+    site.write("requirements.txt", "flask\nalembic\n")
+    site.write(".env", "DATABASE_URL=sqlite:///./app.db\n")
+    python(site, "-c", "import app; app.create_app()", DATABASE_URL="sqlite:///./app.db")
+    require_current(site, adopt(site))

@@ -102,7 +102,7 @@ def _look(asked: dict[str, Any], answer: dict[str, Any], finish: Callable[[], No
     if "baseline" in want:
         _beside("declarers")["hold_create_all"]()
     for name in asked["imports"]:
-        _attempt(name, lambda name=name: _enter(name, "entry" in want), answer)  # type: ignore[misc]
+        _attempt(name, lambda name=name: _enter(name, *want), answer)  # type: ignore[misc]
     declared = _beside("declarations")
     if "models" in want:
         _attempt("tables", lambda: answer.update(tables=_own(declared["tables"]())), answer)
@@ -216,11 +216,22 @@ def _writes(path: object, _mode: object, flags: int) -> bool:
     return bool(flags & _WRITING) and path != os.devnull and not isinstance(path, int)
 
 
-def _enter(name: str, whole: bool) -> None:
+def _enter(name: str, *want: str) -> None:
+    """Import; for the tables also call what makes the app, which may be what imports the models."""
     module, _, path = name.partition(":")
     found = importlib.import_module(module)
-    for attribute in path.partition("(")[0].split(".") if whole and path else ():
+    whole = path and {"entry", "baseline"} & {*want}
+    for attribute in path.partition("(")[0].split(".") if whole else ():
         found = getattr(found, attribute)
+    if "baseline" in want and isinstance(found, types.FunctionType) and _asks_nothing(found):
+        found()
+
+
+def _asks_nothing(made: types.FunctionType) -> bool:
+    with contextlib.suppress(TypeError):
+        importlib.import_module("inspect").signature(made).bind()
+        return True
+    return False
 
 
 def _attempt(name: str, load: Callable[[], object], answer: dict[str, Any]) -> None:
