@@ -101,6 +101,7 @@ async def start() -> None:
     async with engine.begin() as connection:
         await connection.run_sync(models.Base.metadata.create_all)
 """
+_EITHER = 'environ.get("DATABASE_URL") or os.environ.get("database_url", "sqlite://")'
 _ROWS = """\
 INSERT INTO team (kind) VALUES ('A'), ('B');
 INSERT INTO "Player" (team_id, kind) VALUES (1, 'A'), (2, 'B');
@@ -185,7 +186,8 @@ def test_alembic_runs_what_adoption_wrote_for_postgresql(
 
 
 def test_alembic_runs_what_adoption_wrote_for_sqlite(site: Site) -> None:
-    lay(site, "sqlite:///./app.db")
+    lay(site, "sqlite:///./app.db", main=_MAIN.replace('environ["DATABASE_URL"]', _EITHER))
+    site.write(".env", "database_url=sqlite:///./app.db\n")  # as pydantic-settings may have it
     python(site, "-c", "import app.main")
     require_current(site, adopt(site))
     more = {"DATABASE_URL": "sqlite:///./fresh.db"}

@@ -42,6 +42,7 @@ def test_source_says_what_makes_the_app(tmp_path: Path, source: str, kind: str, 
     "text",
     [
         "DATABASE_URL=sqlite:///./app.db  # local\n",
+        "database_url=sqlite:///./app.db\n",
         "export DATABASE_URL='sqlite:///./app.db'\n",
         "TEST_DATABASE_URL=sqlite:///./test.db\nDATABASE_URL=sqlite:///./app.db\n",
         "ANALYTICS_DB_URL=sqlite:///./other.db\nDB_URL=sqlite:///./app.db\n",

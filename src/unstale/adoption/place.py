@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unstale.detect.database import URL_KEY
 from unstale.errors import Refused
 from unstale.facts.env_files import declarations
 from unstale.facts.servers import DatabaseServers
@@ -56,13 +57,14 @@ def only_asynchronous(store: AnyStore) -> bool:
 def url_of(facts: Facts, store: AnyStore, backend: Backend) -> str:
     """Return the expression for env.py that finds the URL as the app does; no password is in it."""
     if isinstance(store, PostgresStore):
-        key = store.source.key if store.source.key.isupper() else "DATABASE_URL"
+        key = store.source.key if URL_KEY.fullmatch(store.source.key) else "DATABASE_URL"
         fallback = f'sys.exit("{key} is not set: it holds the URL of the database")'
     else:
         key = _key(facts, store)
         path = os.path.relpath(store.path, backend.path / "alembic")
         fallback = f'f"sqlite:///{{os.path.dirname(os.path.abspath(__file__))}}/{path}"'
-    parts = [f'os.environ.get("{key}")'] if key else []
+    spelled = dict.fromkeys((key, key.upper())) if key else ()
+    parts = [f'os.environ.get("{each}")' for each in spelled]
     for each in [path for path in backend.env_files if key and _sets(facts, path, key)][:1]:
         env = os.path.relpath(each, backend.path / "alembic")
         parts.append(
@@ -75,7 +77,7 @@ def _key(facts: Facts, store: SqliteStore) -> str:
     """Return the variable that names a file; nothing where source or settings do."""
     files = [each for each in facts.get(Databases).files if each.path == store.path]
     named = [place.source.rpartition(" ")[2] for each in files for place in each.places]
-    return next((each for each in named if each.isidentifier() and each.isupper()), "")
+    return next((each for each in named if URL_KEY.fullmatch(each)), "")
 
 
 def _sets(facts: Facts, path: Path, key: str) -> bool:

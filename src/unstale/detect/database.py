@@ -15,7 +15,10 @@ from unstale.settings import Settings
 
 _SQLITE_LITERAL = re.compile(r"[\"'](sqlite(?:\+\w+)?:///[^\"'\n]+)[\"']")
 _TEMPLATE = re.compile(r"[{$]|%\(")
-URL_KEY = re.compile(r"(?:\w+_)?(?:DATABASE|DB)_UR[LI]|SQLALCHEMY_DATABASE_URI")
+URL_KEY = re.compile(
+    r"(?:\w+_)?(?:DATABASE|DB)_UR[LI]|SQLALCHEMY_DATABASE_URI",
+    re.IGNORECASE,  # pydantic-settings reads them so
+)
 
 
 def databases(files: Files, settings: Settings, backends: tuple[Backend, ...]) -> list[DatabaseUrl]:
