@@ -38,6 +38,9 @@ def test_refusal_names_what_gives_rows_up_and_undo_where_they_are_kept(
     assert "1 of note; 1 in all. --accept-data-loss=1 gives them up" in refused.stderr
     done = site.unstale("undo", "--yes", "--accept-data-loss=1")
     assert done.returncode == 0, done.stderr
+    log = site.unstale("log").stdout
+    assert re.search(rf"note +1 \S+/{name} at no revision in [0-9.]+ s: \S+/backups/", log)
+    assert len(re.findall(r"note +1 \S+ at ", log)) == 3  # backup, restore, undo
     said = re.search(rf"what was there is kept: the database ({name}_replaced_\w+)", done.stdout)
     assert said is not None, done.stdout
     rows = "SELECT string_agg(text, ' ' ORDER BY text) FROM note"
