@@ -1,13 +1,14 @@
-"""What starting from clean costs: `unstale reset` beside the folk script, on two copies of the example that serve.
+"""unstale reset beside the folk script, each on its own copy of the running example: python -m bench.reset.
 
-python -m bench.reset. Both have warm caches of their own for uv, pip and npm, so that `npm cache clean --force` reaches
-nobody else's. The script's `pkill -f` is replaced by TERM to the copy's own server. What it leaves to its reader is
-done and counted: build, migrate, start.
+The folk script is the "nuclear reset" that developers hand each other. Its `pkill -f` would end other people's
+processes, so the copy's own are ended by pid; `npm cache clean --force` empties a cache that others use, and is left
+out. It does not know the package that was installed from the checkout, which is given to it in its time. It
+never migrates: where the app does not start for that, the migration is run as a person would, in its time.
 """
 
 from __future__ import annotations
 
-import hashlib
+import shutil
 import sys
 import tempfile
 import time
@@ -15,149 +16,132 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.arena import Arena
+from lab.arena import REPOSITORY, Arena
 from lab.waiting import wait_for
+from unstale.local import LocalHost
 
-FOLK = """\
-cd backend
-find . -type d -name __pycache__ -exec rm -r {} + 2>/dev/null || true
-find . -name "*.pyc" -delete 2>/dev/null || true
-rm -f ai_exchange.db ai_exchange.db-shm ai_exchange.db-wal
-rm -rf .venv/
-python3 -m venv .venv
-. .venv/bin/activate
-pip install -q -r requirements.txt HEALTH
-cd ../frontend
-rm -rf node_modules package-lock.json
-npm cache clean --force
-rm -rf dist/ .next/
-npm install --no-audit --no-fund
-"""
-LEFT = "cd frontend && npm run build && cd ../backend && .venv/bin/python -m alembic upgrade head"
+_GONE = (
+    "backend/.venv",
+    "backend/ai_exchange.db",
+    "backend/ai_exchange.db-shm",
+    "backend/ai_exchange.db-wal",
+    "frontend/node_modules",
+    "frontend/package-lock.json",
+    "frontend/dist",
+    "frontend/.next",
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """What one way took and took away: seconds, bytes, rows."""
+class Result:
+    """Seconds until the app answers, bytes deleted for good, rows before and after, and seconds to take it back."""
 
+    name: str
     seconds: float
     deleted: int
-    kept: int
-    rows: int
-    lock_changed: bool
+    rows: tuple[int, int]
+    page: int
     back: str
+
+    @property
+    def row(self) -> str:
+        """Return the row of the table."""
+        had, has = self.rows
+        cells = (
+            f"{self.seconds:.0f}",
+            f"{self.deleted / 1e6:.0f}",
+            had - has,
+            self.page,
+            self.back,
+        )
+        return f"| {self.name} | {' | '.join(map(str, cells))} |"
 
 
 def main() -> int:
-    """Measure both and print the table."""
-    print(
-        "| way | s to a running app | MB deleted for good | MB kept for undo | rows lost | lock | way back |"
-    )
-    print("|---|---|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as scratch:
-        laid = Arena(Path(scratch) / "laid")
-        laid.scratch.mkdir()
+    """Measure both, and print a row each."""
+    scratch = Path(tempfile.mkdtemp(prefix="bench-reset-"))
+    try:
+        laid = Arena(scratch / "laid")
         laid.lay()
-        for name, way in (("unstale reset", ours), ("folk script", folk)):
-            copy = laid.copy(Path(scratch) / name.replace(" ", "-"))
-            caches = warmed(copy)
-            copy.start()
-            try:
-                told = measured(copy, caches, way)
-            finally:
-                copy.stop()
-            numbers = f"{told.seconds:.1f} | {told.deleted / 1e6:.0f} | {told.kept / 1e6:.0f} | {told.rows:,}"
-            lock = "rewritten" if told.lock_changed else "as it was"
-            print(f"| {name} | {numbers} | {lock} | {told.back} |", flush=True)
+        print(
+            "| | s to a running app | MB deleted for good | rows lost | GET /api/resources | taken back |"
+        )
+        print("|---|---|---|---|---|---|")
+        for name, reset in (("unstale reset", _ours), ("folk script", _theirs)):
+            print(_measured(name, laid.copy(scratch / reset.__name__), reset).row, flush=True)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     return 0
 
 
-def warmed(arena: Arena) -> dict[str, str]:
-    """Return caches of the copy's own, filled by installing once; pip's from where uv's packages come too."""
-    place = arena.scratch / "caches"
-    caches = {
-        "UV_CACHE_DIR": f"{place}/uv",
-        "PIP_CACHE_DIR": f"{place}/pip",
-        "npm_config_cache": f"{place}/npm",
-    }
-    words = " && ".join(
-        (
-            f"python3 -m venv {place}/warm",
-            f"{place}/warm/bin/pip install -q -r backend/requirements.txt",
-            f"rm -r {place}/warm && {sys.executable} -m uv venv -q {place}/warm",
-            f"{sys.executable} -m uv pip install -q --python {place}/warm -r backend/requirements.txt",
-            f"rm -r {place}/warm && cp -r frontend {place}/front && cd {place}/front",
-            f"npm ci --no-audit --no-fund && rm -r {place}/front",
-        )
-    )
-    shell(arena, words, caches)
-    return caches
+def _measured(name: str, arena: Arena, reset: Callable[[Arena], int]) -> Result:
+    try:
+        arena.start()
+        had = arena.rows()
+        began = time.monotonic()
+        deleted = reset(arena)
+        wait_for(lambda: arena.ask("/health").status)
+        seconds = time.monotonic() - began
+        page = arena.ask("/api/resources").status
+        has = arena.rows() if page == 200 else 0
+        return Result(name, seconds, deleted, (had, has), page, _back(arena, reset, had))
+    finally:
+        arena.stop()
 
 
-def measured(
-    arena: Arena, caches: dict[str, str], way: Callable[[Arena, dict[str, str]], str]
-) -> Cost:
-    """Run one way until the app answers; return what it cost."""
-    rows, lock = arena.rows(), digest(arena.frontend / "package-lock.json")
-    before, began = inodes(arena.scratch), time.monotonic()
-    back = way(arena, caches)
-    wait_for(lambda: arena.ask("/api/resources").status == 200, timeout=60)
-    seconds = time.monotonic() - began
-    after = inodes(arena.scratch)
-    gone = sum(size for each, size in before.items() if each not in after)
-    trash = arena.root / ".unstale"
-    return Cost(
-        seconds,
-        gone,
-        sum(inodes(trash).values()) if trash.exists() else 0,
-        rows - arena.rows(),
-        digest(arena.frontend / "package-lock.json") != lock,
-        back,
-    )
+def _ours(arena: Arena) -> int:
+    done = arena.unstale("reset", "--yes")
+    if done.returncode != 0:
+        raise RuntimeError(done.stdout + done.stderr)
+    return 0
 
 
-def ours(arena: Arena, caches: dict[str, str]) -> str:
-    """Reset."""
-    shell(arena, f"{sys.executable} -m unstale reset --yes", caches)
-    return "`unstale undo`"
-
-
-def folk(arena: Arena, caches: dict[str, str]) -> str:
-    """Run the script, then what it tells its reader to do."""
-    for child in arena.started:
-        child.terminate()
-        child.wait()
-    health = str(Path(__file__).parent.parent / "health")
-    shell(arena, FOLK.replace("HEALTH", health), caches)
-    shell(arena, LEFT, caches)
-    arena.start()
-    return "none"
-
-
-def shell(arena: Arena, words: str, caches: dict[str, str]) -> None:
-    """Run a line of shell in the copy. Raises RuntimeError."""
+def _theirs(arena: Arena) -> int:
+    """Do what the script does, in its order; return the bytes that it deletes."""
+    arena.stop()
+    caches = [*arena.backend.rglob("__pycache__")]
+    places = [arena.root / each for each in _GONE]
+    own = [each for each in caches if ".venv" not in each.parts]
+    deleted = sum(_size(each) for each in (*own, *places) if each.exists())
+    for each in (*own, *places[:4]):
+        _delete(each)
+    arena.run(sys.executable, "-m", "venv", ".venv", cwd=arena.backend)
     arena.run(
-        "env",
-        *(f"{key}={value}" for key, value in caches.items()),
-        "bash",
-        "-ec",
-        words,
-        cwd=arena.root,
+        str(arena.python), "-m", "pip", "install", "-r", "requirements.txt", cwd=arena.backend
     )
+    arena.install("--no-deps", str(REPOSITORY / "health"))
+    for each in places[4:]:
+        _delete(each)
+    arena.run("npm", "install", cwd=arena.frontend)
+    arena.start()
+    if not arena.ask("/health").status:
+        print(
+            f"after the script: {arena.log.read_text().strip().splitlines()[-1]}", file=sys.stderr
+        )
+        arena.migrate("head")
+        arena.start()
+    return deleted
 
 
-def inodes(place: Path) -> dict[int, int]:
-    """Return the bytes on disk of each file, by inode: what is renamed or linked elsewhere is not gone."""
-    found = {}
-    for each in place.rglob("*"):
-        seen = each.lstat()
-        found[seen.st_ino] = seen.st_blocks * 512
-    return found
+def _size(path: Path) -> int:
+    return LocalHost().usage(str(path)) if path.is_dir() else path.stat().st_size
 
 
-def digest(path: Path) -> str:
-    """Return what a file holds."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _back(arena: Arena, reset: Callable[[Arena], int], had: int) -> str:
+    if reset is not _ours:
+        return "never"
+    began = time.monotonic()
+    done = arena.unstale("undo", "--yes")
+    if done.returncode != 0 or arena.rows() != had:
+        raise RuntimeError(done.stdout + done.stderr)
+    return f"{time.monotonic() - began:.1f} s"
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ def test_source_says_what_makes_the_app(tmp_path: Path, source: str, kind: str, 
     "text",
     [
         "DATABASE_URL=sqlite:///./app.db  # local\n",
+        "database_url=sqlite:///./app.db\n",
         "export DATABASE_URL='sqlite:///./app.db'\n",
         "TEST_DATABASE_URL=sqlite:///./test.db\nDATABASE_URL=sqlite:///./app.db\n",
         "ANALYTICS_DB_URL=sqlite:///./other.db\nDB_URL=sqlite:///./app.db\n",
@@ -50,6 +51,17 @@ def test_source_says_what_makes_the_app(tmp_path: Path, source: str, kind: str, 
 def test_env_file_names_the_database_as_its_readers_read_it(tmp_path: Path, text: str) -> None:
     found = project(tmp_path, {"main.py": "app = FastAPI()\n", ".env": text})
     assert [each.url for each in found.databases] == ["sqlite:///./app.db"]
+
+
+def test_url_in_source_is_found_beside_an_env_py_that_puts_one_together(tmp_path: Path) -> None:
+    files = {
+        "main.py": "app = FastAPI()\n",
+        "alembic/env.py": 'url = f"sqlite:///{HERE}/../app.db"\n',
+        "app/db.py": 'URL = "sqlite:///./app.db"\n',
+    }
+    assert [each.url for each in project(tmp_path, files).databases] == ["sqlite:///./app.db"]
+    (tmp_path / "app/db.py").unlink()
+    assert [each.url for each in project(tmp_path, {}).databases] == ["sqlite:///{HERE}/../app.db"]
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,18 @@ def test_backup_stays_while_every_newer_one_is_damaged(
     assert rows(backups / runs[1] / "1/before.db") == ["a"]
 
 
+def test_last_backup_with_rows_stays_when_the_database_was_emptied(
+    facts: Facts, shop: tuple[Path, list[str]], clock: Clock
+) -> None:
+    path, runs = shop
+    sql(path, "DELETE FROM note")
+    for at in range(5):
+        runs.append(done(facts, Migrate(str(path), f"ALTER TABLE note ADD d{at} TEXT")))
+    pruned(facts, backups=NONE)
+    assert kept(facts.project.state / "backups") == [runs[5], *runs[-3:]]
+    assert rows(facts.project.state / "backups" / runs[5] / "1/before.db") == ["a"]
+
+
 def test_newest_backup_of_a_database_stays_however_many_runs_come_after(
     facts: Facts, clock: Clock, tmp_path: Path
 ) -> None:

@@ -1,4 +1,8 @@
-"""Whether a kept database may go: a newer copy of it is whole, the live one can be read, and nobody has a file open."""
+"""Whether a kept database may go: a newer copy of it is whole, the live one can be read, and nobody has a file open.
+
+A dump is whole while its bytes are those that were verified when it was made. A database that a restore keeps on its
+server is dropped by a person alone; the run that names it stays as long.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,10 @@ from unstale.errors import UnstaleError
 from unstale.fact import Facts
 from unstale.history import Deed, History
 from unstale.host import Host
+from unstale.stores.find import stores
+from unstale.stores.note import Note, note_of
+from unstale.stores.postgres import KEPT, PostgresStore
+from unstale.stores.sqlite import SqliteStore
 
 _MOVED, _KEPT = 2, 64  # levels below a run: STEP/what was moved; STEP/saved/merged.db
 _LIMIT = 1 << 40  # bytes; a look at the live database is bounded by the free disk
@@ -19,11 +27,15 @@ _LIMIT = 1 << 40  # bytes; a look at the live database is bounded by the free di
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A kept database file, and the live one that it is of, where that is known."""
+    """A kept database file, or what names one on a server, and the live one that it is of, where that is known.
+
+    `server`: it is of a PostgreSQL database, and `live` is that one's label.
+    """
 
     run: str
     path: str
     live: str | None
+    server: bool = False
 
 
 def copies(host: Host, home: Path, past: History) -> tuple[Copy, ...]:
@@ -42,8 +54,14 @@ def _copies(host: Host, home: Path, past: History, run: str) -> Iterator[Copy]:
     entries = host.walk(place, depth=depth) if seen is not None and seen.kind == "dir" else ()
     named = dict(each for deed in past.of(run) for each in _kept(deed))
     for path in (f"{place}/{each.path}" for each in entries if each.kind == "file"):
-        if path in named or _is_database(host, path):
-            yield Copy(run, path, named.get(path) or _noted(host, path))
+        if Path(path).name == KEPT:
+            yield Copy(run, path, named.get(str(Path(path).parent)), server=True)
+        elif path in named or _is_database(host, path):
+            kind, label = _noted(host, path)
+            if kind == PostgresStore.kind:
+                yield Copy(run, path, label, server=True)
+            else:
+                yield Copy(run, path, named.get(path) or (label if kind == "sqlite" else None))
 
 
 def expendable(facts: Facts, home: Path, run: str, known: tuple[Copy, ...]) -> bool:
@@ -63,12 +81,61 @@ def _superseded(facts: Facts, copy: Copy, known: tuple[Copy, ...]) -> bool:
         return False
     later = known[known.index(copy) + 1 :]
     newer = [each.path for each in later if each.live == copy.live and each.run != copy.run]
-    whole = any(facts.shared(_flaw, path) is None for path in reversed(newer))
-    return whole and facts.shared(_readable, copy.live)
+    if copy.server:
+        return _superseded_dump(facts, copy, newer)
+    return facts.shared(_readable, copy.live) and any(
+        facts.shared(_flaw, path) is None
+        and (facts.shared(_filled, path) or not facts.shared(_filled, copy.path))
+        for path in reversed(newer)
+    )
+
+
+def _superseded_dump(facts: Facts, copy: Copy, newer: list[str]) -> bool:
+    """Return the same of a dump; of a database kept on the server, whether it is gone. Not knowing is no."""
+    try:
+        store = next((each for each in stores(facts) if each.label == copy.live), None)
+        if not isinstance(store, PostgresStore):
+            return False
+        if Path(copy.path).name == KEPT:
+            return not store.replaced(facts.host, str(Path(copy.path).parent))
+        has = facts.shared(note_of, copy.path)
+        whole = (each for each in reversed(newer) if _as_verified(facts, has, each))
+        return next(whole, None) is not None and _has_tables(facts, store)
+    except (UnstaleError, OSError, ValueError):
+        return False
+
+
+def _as_verified(facts: Facts, older: Note | None, path: str) -> bool:
+    """Return whether a newer dump is what its note says, and is not empty where the older one has rows."""
+    note = facts.shared(note_of, path)
+    if note is None or older is None or (_rows(older) and not _rows(note)):
+        return False
+    return facts.shared(_sum, path) == note.sum
+
+
+def _rows(note: Note) -> int:
+    return sum(rows for name, rows in note.rows.items() if name != "alembic_version")
+
+
+def _sum(host: Host, path: str) -> str:
+    return host.hash(path)
+
+
+def _has_tables(facts: Facts, store: PostgresStore) -> bool:
+    return any(each.kind == "table" for each in store.schema(facts.host))
 
 
 def _flaw(host: Host, path: str) -> str | None:
     return host.database_flaw(path)
+
+
+def _filled(host: Host, path: str) -> bool:
+    """Return whether it holds rows; of one that cannot be read nobody knows that it holds none."""
+    try:
+        rows = SqliteStore(path).rows(host)
+    except (UnstaleError, OSError):
+        return True
+    return any(count for name, count in rows.items() if name != "alembic_version")
 
 
 def _is_database(host: Host, path: str) -> bool:
@@ -87,14 +154,17 @@ def _kept(deed: Deed) -> Iterator[tuple[str, str]]:
         yield str(data["before"]), live
     if live.startswith("/") and data.get("kept"):
         yield f"{data['kept']}/{Path(live).name}", live
+    if live and data.get("kept"):
+        yield str(data["kept"]), live
 
 
-def _noted(host: Host, path: str) -> str | None:
+def _noted(host: Host, path: str) -> tuple[str, str | None]:
+    """Return the kind and the label of the live database that the note beside a file names."""
     try:
         note = json.loads(host.read(f"{path}.json"))
-        return str(note["label"]) if note["kind"] == "sqlite" else None
+        return str(note["kind"]), str(note["label"])
     except (KeyError, OSError, TypeError, ValueError):
-        return None
+        return "", None
 
 
 def _readable(host: Host, live: str) -> bool:

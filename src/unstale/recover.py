@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from unstale.action import Action, Keep
@@ -12,7 +15,15 @@ from unstale.host import Host
 from unstale.journal import Journal, Line
 from unstale.perform import Run, Say, begin, unpack
 from unstale.redact import mask
+from unstale.stores.find import one
+from unstale.stores.postgres import PostgresStore
+from unstale.stores.postgres_twin import SCRATCH, drop_scratch
 from unstale.undo import undo
+
+_DEPTH = 3  # levels: scratch/RANDOM/copy
+_COPY = re.compile(
+    r"[0-9a-f]{32}\.db(?:-wal|-shm|-journal)?|[0-9a-f]{32}\.jsonl|unstale_[0-9a-f]{16}\.(?:dump|scratch)"
+)
 
 
 @runtime_checkable
@@ -31,10 +42,10 @@ def recover(facts: Facts, say: Say) -> tuple[str, ...]:
     with why, so that it is said once and a person can look.
     """
     journal = Journal(facts.project.state)
-    told = []
     left = undecided(journal.lines())
     if left:
         end_stragglers(facts, left[-1].at)
+    told = [mask(each) for each in _swept(facts.again(), left)]
     for line in left:
         run = Run(line.run, journal, facts.project.trash, facts.project.state)
         number = line.data["step"]
@@ -46,6 +57,42 @@ def recover(facts: Facts, say: Say) -> tuple[str, ...]:
     halves = _half(journal.lines())
     told += [mask(_made_whole(facts.again(), journal, line, say)) for line in halves]
     return tuple(told)
+
+
+def _swept(facts: Facts, left: tuple[Line, ...]) -> Iterator[str]:
+    """Remove the copies of databases that killed rehearsals left: under the lock nobody else has one."""
+    project, run = facts.project, Journal(facts.project.state)
+    keeps = [
+        Run(line.run, run, project.trash, project.state).keep(line.data["step"]) for line in left
+    ]
+    places = [project.state / "rehearsal", project.state / "scratch", project.trash / "rehearsal"]
+    for place in (*places, *(each for keep in keeps for each in (keep.state, keep.trash))):
+        try:
+            names = _scratches(facts.host, place)
+            for name in names:  # what names one on a server goes last, and only with it
+                if name.endswith(SCRATCH):
+                    _drop(facts, name)
+                facts.host.discard(name)
+            if names:
+                yield f"removed the copy that an interrupted rehearsal left in {place}"
+        except (UnstaleError, OSError) as error:
+            yield f"the copy that an interrupted rehearsal left in {place} stays: {error}"
+
+
+def _scratches(host: Host, place: Path) -> list[str]:
+    seen = host.stat(str(place), follow=False)
+    if seen is None or seen.kind != "dir":
+        return []
+    files = (each.path for each in host.walk(str(place), depth=_DEPTH) if each.kind == "file")
+    found = (f"{place}/{each}" for each in files if _COPY.fullmatch(Path(each).name))
+    return sorted(found, key=lambda each: each.endswith(SCRATCH))
+
+
+def _drop(facts: Facts, mark: str) -> None:
+    store = one(facts, facts.host.read(mark).decode())
+    if isinstance(store, PostgresStore):
+        name = Path(mark).name.removesuffix(SCRATCH)
+        drop_scratch(facts.host, store.environment(facts.host), name)
 
 
 def _half(lines: tuple[Line, ...]) -> tuple[Line, ...]:

@@ -93,6 +93,8 @@ def _migrations(facts: Facts, place: str) -> Iterator[Action]:
     """
     histories, databases = facts.maybe(MigrationHistories), facts.maybe(Databases)
     for history in histories.histories if histories else ():
+        if history.unread:
+            continue  # what is pending is not known: left_out says so
         for file in databases.of(history.backend) if databases else ():
             content = facts.get(DatabaseContents).of(file.path)
             applied = content.revisions if content else None
@@ -124,6 +126,15 @@ def _fresh(facts: Facts, place: str) -> Iterator[Action]:
             what="--fresh-db cannot begin a database anew",
             why="no SQLite database with an alembic history and an interpreter was found",
             next="unstale db status",
+        )
+    unread = (
+        [path for history in histories.histories for path in history.unread] if histories else []
+    )
+    if unread:
+        raise Refused(
+            what="--fresh-db cannot begin a database anew",
+            why=f"{facts.project.relative(unread[0])} is no valid script",
+            next=f"Mend it: python -m py_compile {unread[0]}",
         )
     seed = facts.project.settings.database.get("seed") or ""
     for action, backend in ready:

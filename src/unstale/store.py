@@ -11,12 +11,14 @@ from typing import ClassVar, NamedTuple
 from unstale.answers import Columns, Digest
 from unstale.host import Host
 
-__all__ = ["Columns", "Digest", "Piece", "Schema", "Store", "written_since"]
+__all__ = ["Columns", "Digest", "Piece", "Schema", "Store", "refusal", "written_since"]
+
+_NAMED = 5  # tables that a refusal names
 
 
 class Piece(NamedTuple):
     """One part of a schema. `kind` is table, column, primary key, unique, check, foreign key, index,
-    trigger, view, sequence, type or function; `name` is empty where the database gave it none.
+    trigger, view, sequence, type, domain or function; `name` is empty where the database gave it none.
     """
 
     table: str
@@ -121,6 +123,16 @@ class Store(ABC):
     @abstractmethod
     def environment(self, host: Host) -> dict[str, str]:
         """Return the variables that reach it (libpq's, for PostgreSQL). Secret: never shown or journaled."""
+
+
+def refusal(lost: dict[str, int]) -> str:
+    """Return why a database that was written since must stay: the rows by table, and what gives them up."""
+    total = sum(lost.values())
+    named = ", ".join(f"{rows} of {name}" for name, rows in list(lost.items())[:_NAMED])
+    return (
+        f"it was written since; these rows would be lost: {named}; {total} in all. "
+        f"--accept-data-loss={total} gives them up and keeps the replaced database"
+    )
 
 
 def written_since(noted: Digest, now: Digest) -> dict[str, int]:

@@ -12,20 +12,19 @@ from unstale.action import Action, Decided, Keep
 from unstale.actions.given import why_not_stop
 from unstale.actions.lifecycle import Start, end, family, launch, startable
 from unstale.actions.owner import act, owned
+from unstale.actions.presence import runs
 from unstale.actions.process import why_not_restart
 from unstale.actions.saved_database import held_by, hold, is_back, newest, put_back, release, save
-from unstale.actions.stopping import keep_start, kept_starts
+from unstale.actions.stopping import keep_start, kept_starts, outlived
+from unstale.errors import Failed
 from unstale.facts.sqlite import Databases
 from unstale.facts.sqlite_open import Leader
 from unstale.host import Host, Ident
 from unstale.layer import Layer, Risk
+from unstale.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from unstale.fact import Facts
-
-_LIMIT = 1 << 40  # a copy of the file at the path is made once, whatever its size
-_SIDES = ("-wal", "-shm", "-journal")
-_NAMES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ class SaveAndRestart(Action):
             release(host, holder)
 
     def recover(self, facts: Facts, keep: Keep) -> Decided:
-        """Finish it: what was stopped must run again, on what the holder kept."""
+        """Finish it: what was stopped must run again, on what the holder kept, unless somebody started it since."""
         host = facts.host
         holder = held_by(host, str(keep.state))
         stopped = kept_starts(host, f"{keep.state}/stopped")
@@ -90,20 +89,37 @@ class SaveAndRestart(Action):
         if alive and not stopped:
             words = "no server was stopped"
         elif is_back(host, self.path, str(keep.state)):
-            _start_all(host, f"{keep.state}/stopped")
+            _start_all(host, f"{keep.state}/stopped", facts)
             words = "the content was at its path, and the servers run again"
         elif holder is None:  # the machine was restarted
+            self._require_unused(host, newest(host, str(keep.state)))
             put_back(host, newest(host, str(keep.state)), self.path, None, keep)
-            _start_all(host, f"{keep.state}/stopped")
+            _start_all(host, f"{keep.state}/stopped", facts)
             words = "what was saved is at its path, and the servers run again"
         else:
-            self._finish(host, keep, holder.links, f"recovered-{host.now():%H%M%S}")
+            self._require_unused(host, newest(host, str(keep.state)))
+            self._finish(host, keep, holder.links, f"recovered-{host.now():%H%M%S}", facts)
             words = "the content is at its path, and the servers run again"
         if holder is not None:
             release(host, holder)
         return Decided(done=not words.startswith("no server"), words=words)
 
-    def _finish(self, host: Host, keep: Keep, held: tuple[str, ...], name: str) -> None:
+    def _require_unused(self, host: Host, saved: str) -> None:
+        """Refuse to take the file at the path from under a process that was started after the kill."""
+        stopped = not any(host.alive(Ident(each.pid, each.ticks)) for each in self.leaders)
+        if host.stat(self.path) is None or not stopped:
+            return
+        used = SqliteStore(self.path).users(host)
+        if used:
+            raise Failed(
+                what=f"{self.path} is not put back",
+                why=f"{', '.join(used)} was started meanwhile and uses what is there",
+                next=f"Stop it, then: cp {saved} {self.path}",
+            )
+
+    def _finish(
+        self, host: Host, keep: Keep, held: tuple[str, ...], name: str, facts: Facts | None = None
+    ) -> None:
         place = f"{keep.state}/stopped"
         host.makedirs(place)
         try:
@@ -113,7 +129,7 @@ class SaveAndRestart(Action):
             merged = save(host, held, f"{keep.state}/{name}")
             put_back(host, merged, self.path, held[0], keep)
         finally:
-            _start_all(host, place)
+            _start_all(host, place, facts)
 
     def _links(self) -> tuple[str, ...]:
         descriptors = (self.descriptor, self.wal) if self.wal >= 0 else (self.descriptor,)
@@ -135,14 +151,18 @@ def _stop(host: Host, leader: Leader, place: str) -> None:
         keep_start(host, path, owner=owner)
         act(host, owner, "stop")
         return
-    keep_start(host, path, start=startable(host, leader.pid, place))
-    end(host, family(host, Ident(leader.pid, leader.ticks)))
+    own = Ident(leader.pid, leader.ticks)
+    keep_start(host, path, start=startable(host, leader.pid, place), own=own)
+    end(host, family(host, own))
 
 
-def _start_all(host: Host, place: str) -> None:
+def _start_all(host: Host, place: str, facts: Facts | None) -> None:
+    """Start each that does not run; `facts` where somebody else may have started it since it was stopped."""
     for path, kept in kept_starts(host, place):
         if kept["owner"]:
             act(host, tuple(kept["owner"]), "start")
-        else:
-            launch(host, codec.decode(Start, kept["start"]))
+        elif not outlived(host, kept):
+            start = codec.decode(Start, kept["start"])
+            if facts is None or not runs(facts.again(), start):
+                launch(host, start)
         host.write(path, b"")  # it held the environment

@@ -21,9 +21,9 @@ class NewEnvironment(Action):
     """Move the environment aside and make it again: the same Python, the lock's packages, the same local ones.
 
     `pins` ("six==1.17.0") are installed where no lock can be; beside a lock they hold what it does not name at the
-    present versions. `tools` (setuptools, wheel) are what no lock names and an app may import. `listed` is the
+    present versions. `tools` (pip, setuptools, wheel) are what no lock names and an app may import. `listed` is the
     requirements.txt that says where pins come from. `local` are (directory, editable) that were installed from the
-    checkout. `seed`: it had pip; `system`: it saw the system's packages. No lock is ever written.
+    checkout. `system`: it saw the system's packages. No lock is ever written.
     """
 
     risk: ClassVar[Risk] = Risk.DISRUPTIVE
@@ -35,7 +35,6 @@ class NewEnvironment(Action):
     lock: str | None
     pins: tuple[str, ...]
     local: tuple[tuple[str, bool], ...]
-    seed: bool
     system: bool = False
     tools: tuple[str, ...] = ()
     listed: str = ""
@@ -84,7 +83,6 @@ class NewEnvironment(Action):
                 "--no-project",
                 "--python",
                 self.base,
-                *(("--seed",) if self.seed else ()),
                 *(("--system-site-packages",) if self.system else ()),
                 self.prefix,
             )
@@ -97,7 +95,7 @@ class NewEnvironment(Action):
         elif self.pins:
             steps.append(("pip", "install", *python, "--no-deps", "-r", bounds))
         if self.tools:
-            steps.append(("pip", "install", *python, "--no-deps", *self.tools))
+            steps.append(("pip", "install", *python, *self.tools))  # wheel needs packaging
         for place, editable in self.local:
             steps.append(
                 ("pip", "install", *python, "--no-deps", *(("-e",) if editable else ()), place)

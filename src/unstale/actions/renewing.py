@@ -12,7 +12,7 @@ from unstale.facts.locks import Locked, Locks
 from unstale.host import Host
 
 _EXACT = ("uv.lock", "pylock.toml")
-_TOOLS = ("setuptools", "wheel")
+_TOOLS = ("pip", "setuptools", "wheel")
 
 
 def renewing(facts: Facts, environment: Environment, *, cache: bool) -> NewEnvironment:
@@ -32,7 +32,6 @@ def renewing(facts: Facts, environment: Environment, *, cache: bool) -> NewEnvir
         lock=lock,
         pins=pins,
         local=() if lock and lock.endswith("uv.lock") else local,
-        seed="pip" in present,
         system=_configured(host, environment.prefix).get("include-system-site-packages") == "true",
         tools=tools,
         listed="" if locked else _listed(facts, environment),
@@ -55,7 +54,7 @@ def _source(
     if locked is not None and Path(locked.path).name == "poetry.lock":
         return None, tuple(f"{each.name}{each.specifier}" for each in locked.wanted)
     named = {each.name for each in locked.wanted} if locked else set()
-    left = {*present} - named - {"pip", *_TOOLS}
+    left = {*present} - named - {*_TOOLS}
     pins = tuple(f"{name}=={present[name]}" for name in sorted(left))
     if locked is None:
         return None, pins

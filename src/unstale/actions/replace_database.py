@@ -9,7 +9,7 @@ from unstale.action import Action, Keep
 from unstale.errors import Absent, Failed, UnstaleError
 from unstale.facts.sqlite import Databases
 from unstale.layer import Layer, Risk
-from unstale.store import Store, written_since
+from unstale.store import Store, refusal, written_since
 from unstale.stores.find import AnyStore
 from unstale.stores.note import digest_noted
 from unstale.stores.sqlite import SqliteStore
@@ -111,20 +111,20 @@ class PutDatabaseBack(Action):
     def inverse(self, facts: Facts, keep: Keep) -> Action:
         return PutDatabaseBack(self.path, self.store, str(keep.state))
 
-    def apply(self, host: Host, keep: Keep) -> None:
+    def apply(self, host: Host, keep: Keep) -> str | None:
         if why_not := self.unacceptable(host):
             raise Failed(what=f"{self.path} is not put back", why=why_not, next="Look at the rows.")
         host.makedirs(str(keep.state))
         self.store.put_back(host, self.kept, str(keep.state))
+        if not self.store.replaced(host, str(keep.state)):
+            return None
+        return f"what was there is kept: {self.store.kept_as(host, str(keep.state))}"
 
     def unacceptable(self, host: Host) -> str | None:
         """Return why what is there now must not be given up: rows that would be lost, and that nobody accepted."""
         lost = self.losses(host)
         total = sum(lost.values())
-        if not lost or total == self.accept:
-            return None
-        named = ", ".join(f"{rows} of {name}" for name, rows in lost.items())
-        return f"it was written since; these rows would be lost: {named}; {total} in all"
+        return None if not lost or total == self.accept else refusal(lost)
 
 
 def in_use(store: AnyStore, facts: Facts) -> str | None:

@@ -10,14 +10,12 @@ from unstale.action import Action, Keep
 from unstale.actions.replace_database import PutDatabaseBack, in_use
 from unstale.errors import Failed
 from unstale.layer import Layer, Risk
-from unstale.store import Digest, written_since
+from unstale.store import Digest, refusal, written_since
 from unstale.stores.find import AnyStore
 
 if TYPE_CHECKING:
     from unstale.fact import Facts
     from unstale.host import Host
-
-_NAMED = 5  # tables that a refusal names
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +65,9 @@ class RestoreServer(Action):
     def inverse(self, facts: Facts, keep: Keep) -> Action:
         return PutDatabaseBack(self.path, self.store, str(keep.state))
 
-    def apply(self, host: Host, keep: Keep) -> None:
+    def apply(self, host: Host, keep: Keep) -> str | None:
         if host.stat(self.after) is None:
-            return  # the step ended before it changed anything
+            return None  # the step ended before it changed anything
         why_not = self.lacks(host) or self.unacceptable(host)
         if why_not is not None:
             raise Failed(
@@ -79,15 +77,13 @@ class RestoreServer(Action):
             )
         host.makedirs(str(keep.state))
         self.store.restore(host, self.before, str(keep.state))
+        return f"what was there is kept: {self.store.kept_as(host, str(keep.state))}"
 
     def unacceptable(self, host: Host) -> str | None:
         """Return why what is there now must not be given up: rows that would be lost, and that nobody accepted."""
         lost = self.losses(host)
         total = sum(lost.values())
-        if not lost or total == self.accept:
-            return None
-        named = ", ".join(f"{rows} of {name}" for name, rows in list(lost.items())[:_NAMED])
-        return f"it was written since; these rows would be lost: {named}; {total} in all"
+        return None if not lost or total == self.accept else refusal(lost)
 
     def _noted(self, host: Host) -> Digest:
         try:

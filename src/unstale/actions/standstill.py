@@ -5,6 +5,7 @@ Neither names a process: what runs is looked up when it is done, so both hold ac
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -116,7 +117,7 @@ class Run(Action):
                 if outlived(host, kept):
                     pass  # its stop was killed before it was told
                 elif kept["terminal"] and not self.detach:
-                    left.append(f"cd {start.cwd} && {kept['words']}")
+                    left.append(f"cd {shlex.quote(start.cwd)} && {kept['words']}")
                 elif not runs(facts.again(), start, _all(host, up)):
                     up.append(_up(host, start))
                     logs += [start.stdout] if start.stdout.startswith(self.place) else []

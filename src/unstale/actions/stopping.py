@@ -19,6 +19,7 @@ from unstale.facts.commands import wraps
 from unstale.facts.environ import environ_of
 from unstale.facts.processes import ProcessTable
 from unstale.host import Host, Ident
+from unstale.redact import mask_words
 
 
 def stop(facts: Facts, process: AppProcess, place: str) -> None:
@@ -43,7 +44,8 @@ def stop(facts: Facts, process: AppProcess, place: str) -> None:
         process.pid, process.ticks
     )  # it goes first: npm and sh end when what they run has ended
     terminal = process.owner == "terminal"
-    keep_start(host, path, start=start, own=own, terminal=terminal, words=process.command)
+    words = shlex.join(mask_words(start.argv))
+    keep_start(host, path, start=start, own=own, terminal=terminal, words=words)
     end(host, (own, *(each for each in family(host, top) if each != own)))
 
 

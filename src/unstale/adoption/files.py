@@ -1,7 +1,4 @@
-"""The files that adoption writes: alembic's configuration where there is none, and the revisions.
-
-env.py keeps SQLite crash-safe: https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#pysqlite-serializable.
-"""
+"""The files that adoption writes: alembic's configuration where there is none, and the revisions."""
 
 from __future__ import annotations
 
@@ -51,55 +48,6 @@ def upgrade():
 def downgrade():
     ${downgrades if downgrades else "pass"}
 '''
-_ENV = '''\
-"""Runs migrations so that the database keeps either the old schema or the new one, wherever the process is killed.
-
-For SQLite three things together make it so: the driver opens no transaction by itself (isolation_level None), one is
-opened at once by BEGIN IMMEDIATE, and Alembic is told that DDL is transactional. Foreign keys are off before the BEGIN,
-because a rebuilt table is dropped, and are checked before the COMMIT.
-"""
-
-import os
-{imports}
-from alembic import context
-from sqlalchemy import create_engine, event, pool, text
-from sqlalchemy.engine import make_url
-
-{models}
-
-target_metadata = {metadata}
-url = make_url(context.config.get_main_option("sqlalchemy.url") or {url})
-if url.get_backend_name() == "sqlite":
-    url = url.set(drivername="sqlite")
-engine = create_engine(url, poolclass=pool.NullPool)
-
-if engine.dialect.name == "sqlite":
-
-    @event.listens_for(engine, "connect")
-    def _manual(connection, _):
-        connection.isolation_level = None
-        connection.execute("PRAGMA busy_timeout = 5000")
-        connection.execute("PRAGMA foreign_keys = OFF")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-with engine.connect() as connection:
-    context.configure(
-        connection=connection,
-        target_metadata=target_metadata,
-        render_as_batch=engine.dialect.name == "sqlite",
-        transactional_ddl=True,
-    )
-    with context.begin_transaction():
-        context.run_migrations()
-        if engine.dialect.name == "sqlite":
-            broken = connection.execute(text("PRAGMA foreign_key_check")).fetchall()
-            if broken:
-                raise RuntimeError(f"foreign keys are broken in {{sorted({{row[0] for row in broken}})}}")
-'''
 _MEND = '''\
 """Take a database that create_all made to the models. One that is not as it was then is left alone."""
 
@@ -133,19 +81,6 @@ def _now(connection, name):
 def downgrade():
     """Leave it as it is: what the models ask for did not change."""
 '''
-
-
-def environment(url: str, models: tuple[tuple[str, str], ...], modules: tuple[str, ...]) -> str:
-    """Return env.py. `url` is an expression; `models` are (module, class), one for each MetaData."""
-    lines = [f"import {module}  # noqa: F401 - registers the tables" for module in modules]
-    lines += [f"from {module} import {name.partition('.')[0]}" for module, name in models]
-    metadata = [f"{name}.metadata" for _, name in models]
-    return _ENV.format(
-        imports="from dotenv import dotenv_values\n" if "dotenv_values" in url else "",
-        models="\n".join(lines),
-        metadata=metadata[0] if len(metadata) == 1 else f"[{', '.join(metadata)}]",
-        url=url,
-    )
 
 
 def mending(revision: str, baseline: str, mends: tuple[Mend, ...]) -> str:

@@ -14,6 +14,7 @@ _UNDECLARED = {
     "function": "models declare no functions; it stays",
     "sequence": "no model counts by it; it stays",
     "type": "no column of a model has this type; it stays",
+    "domain": "no column of a model has this type; it stays",
     "policy": "models declare no policies; it stays and works on",
 }
 _COLUMN = re.compile(

@@ -19,16 +19,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What guard/baseline.py says: the script, its statements, a model of each MetaData, the modules that map."""
+    """What guard/baseline.py says: the script, its statements, what names each MetaData, the modules that declare."""
 
     code: str
     sql: tuple[str, ...]
     models: tuple[tuple[str, str], ...]
     modules: tuple[str, ...]
+    schemas: bool
 
 
-def baseline(facts: Facts, backend: Backend, kind: str, revision: str) -> Baseline:
-    """Import the models behind the barrier and let alembic write the revision. Raises Refused, Unavailable."""
+def baseline(
+    facts: Facts, backend: Backend, kind: str, revision: str, *, server: int = 0
+) -> Baseline:
+    """Import the models behind the barrier and let alembic write the revision. Raises Refused, Unavailable.
+
+    `server` is PostgreSQL's major version.
+    """
     running = runtime(facts, backend.path)
     if running is None or not backend.app:
         raise Refused(
@@ -36,20 +42,32 @@ def baseline(facts: Facts, backend: Backend, kind: str, revision: str) -> Baseli
             why="no interpreter or no app of the back end is known",
             next="Name them: unstale.toml [backend] python, app",
         )
-    more = {"dialect": kind, "revision": revision}
+    more = {"dialect": kind, "revision": revision, "server": str(server)}
     answer = imported(facts, backend, running, app=backend.app, want="baseline", more=more)
     said: dict[str, Any] = answer.get("baseline") or {}
     if said.get("alembic", "") is None:
         raise _missing(backend, running.python)
-    failed = "; ".join(str(each["error"]) for each in answer["failed"])
+    failed = "; ".join(map(_failure, answer["failed"]))
     if failed or not said.get("sql"):
         raise Refused(
             what="the models were not read",
             why=failed or "the app declares no table",
             next=f"cd {running.cwd} && {running.python} -c 'import {backend.app.partition(':')[0]}'",
         )
-    models = tuple((str(each[0]), str(each[1])) for each in said["models"] if each)
-    return Baseline(str(said["code"]), tuple(said["sql"]), models, tuple(said["modules"]))
+    if not all(said["models"]):
+        raise Refused(
+            what="the models were not read",
+            why="a MetaData with tables is in no module's variable and has no mapped class",
+            next="Give it a name: metadata = MetaData()",
+        )
+    models = tuple((str(each[0]), str(each[1])) for each in said["models"])
+    modules = tuple(said["modules"])
+    return Baseline(said["code"], tuple(said["sql"]), models, modules, bool(said["schemas"]))
+
+
+def _failure(each: dict[str, Any]) -> str:
+    place = f" ({each['file']}:{each['line']})" if each["file"] else ""
+    return f"{each['error']}{place}"
 
 
 def _missing(backend: Backend, python: str) -> Refused:

@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unstale.detect.database import URL_KEY
 from unstale.errors import Refused
+from unstale.facts.env_files import declarations
 from unstale.facts.servers import DatabaseServers
 from unstale.facts.sqlite import Databases
 from unstale.stores.find import AnyStore
@@ -47,34 +49,40 @@ def history_of(facts: Facts, backend: Backend) -> tuple[Path, Path | None]:
     return backend.path, None
 
 
+def only_asynchronous(store: AnyStore) -> bool:
+    """Return whether the URL's driver needs an event loop; psycopg and aiosqlite have a synchronous twin."""
+    return isinstance(store, PostgresStore) and "+asyncpg" in store.url.partition("://")[0]
+
+
 def url_of(facts: Facts, store: AnyStore, backend: Backend) -> str:
     """Return the expression for env.py that finds the URL as the app does; no password is in it."""
     if isinstance(store, PostgresStore):
-        if "+asyncpg" in store.url or "+psycopg_async" in store.url:
-            why = "its URL names an asynchronous driver, which needs another env.py"
-            raise refused(why, "alembic init -t async alembic, then adopt again")
-        key = store.source.key if store.source.key.isidentifier() else "DATABASE_URL"
-        fallback = ""
+        key = store.source.key if URL_KEY.fullmatch(store.source.key) else "DATABASE_URL"
+        fallback = f'sys.exit("{key} is not set: it holds the URL of the database")'
     else:
-        places = [
-            place
-            for each in facts.get(Databases).files
-            if each.path == store.path
-            for place in each.places
-        ]
-        named = [
-            place.source.rpartition(" ")[2] for place in places if not place.source.endswith(".py")
-        ]
-        key = next((each for each in named if each.isidentifier()), "")
+        key = _key(facts, store)
         path = os.path.relpath(store.path, backend.path / "alembic")
         fallback = f'f"sqlite:///{{os.path.dirname(os.path.abspath(__file__))}}/{path}"'
-    parts = [f'os.environ.get("{key}")'] if key else []
-    if key and backend.env_files:
-        env = os.path.relpath(backend.env_files[0], backend.path / "alembic")
+    spelled = dict.fromkeys((key, key.upper())) if key else ()
+    parts = [f'os.environ.get("{each}")' for each in spelled]
+    for each in [path for path in backend.env_files if key and _sets(facts, path, key)][:1]:
+        env = os.path.relpath(each, backend.path / "alembic")
         parts.append(
             f'dotenv_values(os.path.join(os.path.dirname(__file__), "{env}")).get("{key}")'
         )
-    return " or ".join([*parts, *([fallback] if fallback else [])])
+    return " or ".join([*parts, fallback])
+
+
+def _key(facts: Facts, store: SqliteStore) -> str:
+    """Return the variable that names a file; nothing where source or settings do."""
+    files = [each for each in facts.get(Databases).files if each.path == store.path]
+    named = [place.source.rpartition(" ")[2] for each in files for place in each.places]
+    return next((each for each in named if URL_KEY.fullmatch(each)), "")
+
+
+def _sets(facts: Facts, path: Path, key: str) -> bool:
+    text = facts.host.read(str(path)).decode("utf-8", "replace")
+    return key in declarations(text)
 
 
 def refused(why: str, following: str) -> Refused:

@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING
 
 from unstale.adoption import mend_postgres, mend_sqlite
 from unstale.adoption.compare import Difference, columns_of, differences
-from unstale.adoption.files import environment, mending, new_files
+from unstale.adoption.env_file import environment
+from unstale.adoption.files import mending, new_files
 from unstale.adoption.mend import Mend
 from unstale.adoption.models import Baseline, baseline
-from unstale.adoption.place import backend_of, history_of, refused, url_of
+from unstale.adoption.place import (
+    backend_of,
+    history_of,
+    only_asynchronous,
+    refused,
+    url_of,
+)
 from unstale.errors import Absent, Failed
 from unstale.facts.migrations import MigrationHistories
 from unstale.store import Digest, Schema
 from unstale.stores.find import AnyStore
+from unstale.stores.postgres import PostgresStore
 from unstale.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -62,7 +70,7 @@ def prepare(facts: Facts, store: AnyStore) -> Adoption:
     backend = backend_of(facts, store)
     _require_none(facts, store)
     first, second = secrets.token_hex(6), secrets.token_hex(6)
-    made = baseline(facts, backend, store.kind, first)
+    made = baseline(facts, backend, store.kind, first, server=_version(facts, store))
     place = str(facts.project.state / "scratch" / secrets.token_hex(4))
     try:
         found = rehearsed(facts, store, made, place)
@@ -73,13 +81,23 @@ def prepare(facts: Facts, store: AnyStore) -> Adoption:
     if found.mends:
         revisions.append((f"{second}_mend.py", mending(second, first, found.mends)))
     ini, versions = history_of(facts, backend)
-    env = environment(url_of(facts, store, backend), made.models, made.modules)
+    env = environment(
+        url_of(facts, store, backend),
+        made.models,
+        made.modules,
+        asynchronous=only_asynchronous(store),
+        schemas=made.schemas,
+    )
     files = tuple(new_files(ini, versions, env, tuple(revisions)))
     for path, _ in files:
         if facts.host.stat(path, follow=False) is not None:
             raise refused(f"{path} is already there", f"Look at it: cat {path}")
     kept = tuple(columns_of(store.schema(facts.host)).items())
     return Adoption(backend, found, files, second if found.mends else first, kept)
+
+
+def _version(facts: Facts, store: AnyStore) -> int:
+    return store.version(facts.host) if isinstance(store, PostgresStore) else 0
 
 
 def rehearsed(facts: Facts, store: AnyStore, made: Baseline, place: str) -> Rehearsal:

@@ -45,7 +45,7 @@ def show(each: Outcome) -> None:
     action, codes = each.step.action, ", ".join(each.step.codes)
     title = printable(action.title())
     if action.risk is Risk.MANUAL:
-        click.echo(f"✎ {codes} yours to do: {title}")
+        click.echo(" ".join(word for word in ("✎", codes, f"yours to do: {title}") if word))
         click.echo("\n".join(_exact(line) for line in action.preview()))
     elif each.state == "planned":
         preview(each.id, each.step, lines=None, err=False)

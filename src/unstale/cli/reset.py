@@ -15,6 +15,7 @@ from unstale.errors import Refused, UnstaleError, UsageError
 from unstale.examine import examine
 from unstale.fact import Facts
 from unstale.layer import Layer, Risk, State
+from unstale.left_out import left_out
 from unstale.perform import Outcome, Run, begin, perform
 from unstale.plan import Plan, Step
 from unstale.recover import recover
@@ -64,7 +65,7 @@ def command(
     if dry_run:
         todo = _plan(facts, wish)
         planned = [Outcome(at, each, "planned") for at, each in enumerate(todo.steps, 1)]
-        return _close(planned, "", form, _verdict(facts))
+        return _close([*planned, *_left(facts, wish, len(planned))], "", form, _verdict(facts))
     with changing(facts, "reset"):
         return _reset(facts, wish, form, yes=yes)
 
@@ -75,11 +76,22 @@ def _plan(facts: Facts, wish: Wish) -> Plan:
     return Plan(tuple(Step(each, ()) for each in actions))
 
 
+def _left(facts: Facts, wish: Wish, steps: int) -> list[Outcome]:
+    """Return what is a person's of the migrations, counted after the steps; a fresh database has its own words."""
+    found = left_out(facts) if "database" in wish.parts and not wish.fresh_db else ()
+    states = {True: "manual", False: "skipped"}
+    return [
+        Outcome(at, Step(each.edit, ()), states[each.wrong])
+        for at, each in enumerate(found, steps + 1)
+    ]
+
+
 def _reset(facts: Facts, wish: Wish, form: str, *, yes: bool) -> int:
     todo = _plan(facts, wish)
+    left = _left(facts, wish, len(todo.steps))
     if not todo.steps:
-        return _close([], "", form, _verdict(facts))
-    for at, step in enumerate(todo.steps, 1):
+        return _close(left, "", form, _verdict(facts))
+    for at, step in enumerate((*todo.steps, *(each.step for each in left)), 1):
         preview(at, step)
     _require_possible(facts, todo)
     consent("Do this?", yes=yes)
@@ -100,7 +112,7 @@ def _reset(facts: Facts, wish: Wish, form: str, *, yes: bool) -> int:
     if form == "text":
         click.echo(f"{words}, {facts.host.uptime() - began:.0f} s, {_moved(facts, run)}", err=True)
     finish(facts, run, verdict=report.verdict.value)
-    code = _close(done, run.id if whole else "", form, report, whole=whole)
+    code = _close([*done, *left], run.id if whole else "", form, report, whole=whole)
     return code if back else _HALF_WAY
 
 
@@ -158,11 +170,12 @@ def _close(
     whole: bool = True,
 ) -> int:
     stale = report.verdict is State.STALE
-    code = 1 if stale or not whole else 0
+    manual = any(each.state == "manual" for each in outcomes)
+    code = 1 if stale or manual or not whole else 0
     if form == "json":
         click.echo(json.dumps(as_json(run, 1 if run else 0, outcomes, report), indent=2))
         return code
-    if not outcomes:
+    if not any(each.step.action.risk < Risk.MANUAL for each in outcomes):
         click.echo("nothing to make anew")
     for each in outcomes:
         show(each)

@@ -9,6 +9,7 @@ import click
 
 from unstale.check import catalogue
 from unstale.cli.changing import changing, finish
+from unstale.cli.db.audit import audited
 from unstale.cli.options import consent, facts_for, say
 from unstale.cli.outcomes import as_json
 from unstale.errors import Refused, UsageError
@@ -87,7 +88,7 @@ def _take_back(facts: Facts, chosen: str, steps: Ready, *, yes: bool) -> tuple[s
     consent("Take this back?", yes=yes)
     run = begin(facts, "undo", whole=len(steps) == len(past.open(chosen)), target=chosen)
     try:
-        done = list(undo(facts, run, chosen, say=say, steps=steps))
+        done = list(audited(facts, run, undo(facts, run, chosen, say=say, steps=steps), steps))
     finally:  # what fails is a person's to decide; only what is killed is finished by the next run
         finish(facts, run)
     return run.id, done

@@ -14,7 +14,11 @@ from unstale.redact import without_password
 from unstale.settings import Settings
 
 _SQLITE_LITERAL = re.compile(r"[\"'](sqlite(?:\+\w+)?:///[^\"'\n]+)[\"']")
-URL_KEY = re.compile(r"(?:\w+_)?(?:DATABASE|DB)_UR[LI]|SQLALCHEMY_DATABASE_URI")
+_TEMPLATE = re.compile(r"[{$]|%\(")
+URL_KEY = re.compile(
+    r"(?:\w+_)?(?:DATABASE|DB)_UR[LI]|SQLALCHEMY_DATABASE_URI",
+    re.IGNORECASE,  # pydantic-settings reads them so
+)
 
 
 def databases(files: Files, settings: Settings, backends: tuple[Backend, ...]) -> list[DatabaseUrl]:
@@ -61,11 +65,14 @@ def _assignments(text: str) -> dict[str, str]:
 def _from_source(backend: Backend, files: Files) -> list[DatabaseUrl]:
     if backend.kind == "django":
         return _from_django(backend, files)
+    template: list[DatabaseUrl] = []
     for path in files.sources(backend.path):
-        match = _SQLITE_LITERAL.search(files.text(path))
-        if match:
-            return [DatabaseUrl(match[1], str(path), backend.path)]
-    return []
+        for match in _SQLITE_LITERAL.finditer(files.text(path)):
+            found = [DatabaseUrl(match[1], str(path), backend.path)]
+            if not _TEMPLATE.search(match[1]):
+                return found
+            template = template or found  # an env.py's f"sqlite:///{…}" says less than any other
+    return template
 
 
 def _from_django(backend: Backend, files: Files) -> list[DatabaseUrl]:

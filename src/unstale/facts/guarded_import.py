@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from unstale.errors import Unavailable
 from unstale.fact import Facts
-from unstale.facts.env_files import secrets
+from unstale.facts.env_files import declarations, secrets
 from unstale.facts.environ import environ_of
 from unstale.facts.runtime import Runtime
 from unstale.project import Backend
@@ -33,7 +34,7 @@ def imported(
     Raises Unavailable.
     """
     django = backend.kind == "django"
-    environ = environ_of(facts.host, running.pid) if running.pid else {}
+    environ = environ_of(facts.host, running.pid) if running.pid else _dotenv(facts, backend)
     asked = {
         "sys_path": list(dict.fromkeys([running.cwd, str(backend.path)])),
         "imports": [] if django else [app],
@@ -63,6 +64,19 @@ def imported(
     for each in answer["failed"]:
         each["error"] = hide(str(each["error"]), values)
     return answer
+
+
+def _dotenv(facts: Facts, backend: Backend) -> dict[str, str]:
+    """Return what flask's own command sets before it imports the app; what is set already stays.
+
+    https://flask.palletsprojects.com/en/stable/cli/#environment-variables-from-dotenv
+    """
+    said: dict[str, str] = {}
+    for name in (".flaskenv", ".env") if backend.kind == "flask" else ():
+        with suppress(OSError):
+            text = facts.host.read(str(backend.path / name)).decode("utf-8", "replace")
+            said |= {key: value for key, value in declarations(text).items() if value is not None}
+    return {key: value for key, value in said.items() if facts.host.environ(key) is None}
 
 
 def _answer(out: str, err: str, running: Runtime) -> dict[str, Any]:

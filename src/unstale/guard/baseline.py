@@ -2,7 +2,7 @@
 
 Alembic renders the operations and runs what it rendered in its offline mode, so that no database is needed:
 https://alembic.sqlalchemy.org/en/latest/offline.html. The answer: {"alembic": its version or null, "code": the script,
-"sql": [its statements], "models": [[module, class] of a mapped class for each MetaData], "modules": [all that map]}.
+"sql": [its statements], "schemas": whether tables lie in several} and what declarers.py says.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import gc
 import importlib
 import inspect
 import sys
+from collections.abc import Callable
 from typing import Any
 
+_VIRTUAL = 18  # https://www.postgresql.org/docs/18/ddl-generated-columns.html
 _SCRIPT = '''\
 """What create_all made: the tables of the models."""
 
@@ -35,75 +37,96 @@ def downgrade():
 '''
 
 
-def baseline(dialect: str, revision: str) -> dict[str, Any]:
-    """Return the revision for a database of this dialect."""
+def baseline(
+    dialect: str, server: int, revision: str, declarers: dict[str, Callable[..., Any]]
+) -> dict[str, Any]:
+    """Return the revision for a database of this dialect; `server` is PostgreSQL's major version."""
     try:
         alembic = importlib.import_module("alembic")
     except ImportError:
         return {"alembic": None}
     importlib.import_module("alembic.autogenerate")
     gc.unfreeze()
-    metadatas = _metadatas()
-    tables = _sorted([table for each in metadatas for table in each.tables.values()])
-    code = _script(tables, dialect, revision)
-    mapped = _mapped()
+    metadatas = declarers["metadatas"]()
+    declared = [table for each in metadatas for table in each.tables.values()]
+    tables, late = _ordered(declared, dialect)
+    code = _script(tables, late, dialect, revision)
     return {
         "alembic": alembic.__version__,
         "code": code,
-        "sql": _statements(code, dialect),
-        "models": [_first(each, mapped) for each in metadatas],
-        "modules": sorted({kind.__module__ for kind in mapped}),
+        "sql": _statements(code, dialect, server),
+        "schemas": any(each.schema for each in tables),
+        **declarers["named"](metadatas, tables),
     }
 
 
-def _metadatas() -> list[Any]:
-    """Return the project's own MetaData that declare tables, as declarations.py tells them."""
-    kind = sys.modules["sqlalchemy"].MetaData
-    own = {
-        id(each)
-        for name, module in list(sys.modules.items())
-        if name.startswith("sqlalchemy.")
-        for each in list(getattr(module, "__dict__", {}).values())
-        if issubclass(type(each), kind)
-    }
-    found = [each for each in gc.get_objects() if issubclass(type(each), kind)]
-    return [each for each in found if id(each) not in own and each.tables]
+def _ordered(tables: list[Any], dialect: str) -> tuple[list[Any], list[Any]]:
+    """Return the tables, those referred to first, and the foreign keys that only a later ALTER can make.
 
-
-def _sorted(tables: list[Any]) -> list[Any]:
+    SQLite needs none of these: it takes a reference to a table that comes later.
+    """
     once = {(table.schema or "", table.name): table for table in tables}
-    return list(importlib.import_module("sqlalchemy.sql.ddl").sort_tables(list(once.values())))
+    sort = importlib.import_module("sqlalchemy.sql.ddl").sort_tables_and_constraints
+    found = list(sort(list(once.values())))
+    late = [key for table, keys in found if table is None for key in keys]
+    return [table for table, _ in found if table is not None], late if dialect != "sqlite" else []
 
 
-def _mapped() -> list[Any]:
-    found = [
-        each
-        for each in gc.get_objects()
-        if issubclass(type(each), type) and "__table__" in vars(each)
-    ]
-    return sorted(found, key=lambda each: (each.__module__, each.__qualname__))
-
-
-def _first(metadata: Any, mapped: list[Any]) -> list[str]:
-    for each in mapped:
-        if getattr(each, "metadata", None) is metadata:
-            return [each.__module__, each.__qualname__]
-    return []
-
-
-def _script(tables: list[Any], dialect: str, revision: str) -> str:
+def _script(tables: list[Any], late: list[Any], dialect: str, revision: str) -> str:
     ops = importlib.import_module("alembic.operations.ops")
-    made = [ops.CreateTableOp.from_table(each) for each in tables]
+    made = [_created(ops, each, late) for each in tables]
     made += [
         ops.CreateIndexOp.from_index(index)
         for each in tables
         for index in sorted(each.indexes, key=lambda index: str(index.name))
     ]
+    made += [_referring(ops, each) for each in late]
     upgrade = _rendered(ops.UpgradeOps(made), dialect)
     downgrade = _rendered(ops.DowngradeOps([each.reverse() for each in reversed(made)]), dialect)
+    if dialect == "postgresql":
+        schemas = sorted({each.schema for each in tables if each.schema})
+        before = [f'CREATE SCHEMA IF NOT EXISTS "{each}"' for each in schemas]
+        after = [f"DROP {each}" for each in _types(tables)]
+        upgrade = "\n    ".join([*(f"op.execute({each!r})" for each in before), upgrade])
+        downgrade = "\n    ".join([downgrade, *(f"op.execute({each!r})" for each in after)])
     said = {"revision": revision, "upgrade": upgrade, "downgrade": downgrade}
     imports = _imports(_SCRIPT.format(imports="", **said))
     return _SCRIPT.format(imports="".join(f"{each}\n" for each in imports), **said)
+
+
+def _created(ops: Any, table: Any, late: list[Any]) -> Any:
+    made = ops.CreateTableOp.from_table(table)
+    later = {id(each) for each in late}
+    made.columns = [each for each in made.columns if id(each) not in later]
+    return made
+
+
+def _referring(ops: Any, key: Any) -> Any:
+    """Return the operation that makes a foreign key, under the name that PostgreSQL would give it."""
+    made = ops.CreateForeignKeyOp.from_constraint(key)
+    made.kw.pop("use_alter", None)
+    made.constraint_name = made.constraint_name or "_".join(
+        [key.parent.name, *key.column_keys, "fkey"]
+    )
+    return made
+
+
+def _types(tables: list[Any]) -> list[str]:
+    """Return the types that creating the tables creates too; dropping a table by its name leaves them."""
+    kinds = [getattr(each.type, "item_type", each.type) for one in tables for each in one.columns]
+    own = [
+        each for each in kinds if getattr(each, "create_type", True) and getattr(each, "name", "")
+    ]
+    enums = [each for each in own if hasattr(each, "enums") and getattr(each, "native_enum", True)]
+    domains = [each for each in own if getattr(each, "__visit_name__", "") == "DOMAIN"]
+    return sorted(
+        {f"TYPE {_quoted(each)}" for each in enums}
+        | {f"DOMAIN {_quoted(each)}" for each in domains}
+    )
+
+
+def _quoted(kind: Any) -> str:
+    return ".".join(f'"{name}"' for name in (kind.schema, kind.name) if name)
 
 
 def _rendered(container: Any, dialect: str) -> str:
@@ -119,7 +142,10 @@ def _context(dialect: str, told: list[str] | None = None) -> Any:
     """Return a context without a connection; with `told` one that writes its statements there."""
     migration = importlib.import_module("alembic.runtime.migration")
     opts = {} if told is None else {"as_sql": True}
-    context = migration.MigrationContext.configure(dialect_name=dialect, opts=opts)
+    plain = {"paramstyle": "named"}  # others double each "%"
+    context = migration.MigrationContext.configure(
+        dialect_name=dialect, dialect_opts=plain, opts=opts
+    )
     if told is not None:
         context.impl.static_output = told.append
     return context
@@ -156,9 +182,10 @@ def _module(names: tuple[str, ...]) -> str:
     return ""
 
 
-def _statements(code: str, dialect: str) -> list[str]:
+def _statements(code: str, dialect: str, server: int) -> list[str]:
     told: list[str] = []
     context = _context(dialect, told)
+    context.dialect.supports_virtual_generated_columns = server >= _VIRTUAL
     operations = importlib.import_module("alembic.operations").Operations
     space: dict[str, Any] = {"__name__": "baseline"}
     with operations.context(context):

@@ -5,7 +5,7 @@ with the environment, of the real server. -E and -S keep PYTHONPATH, .pth files 
 the barrier; they are applied behind it. Standard input holds one JSON object, all but the first two optional:
 
     {"sys_path": ["/srv/app/backend"], "imports": ["app.main:app"], "django_settings": "site.settings",
-     "want": ["models", "settings", "entry", "baseline"], "dialect": "sqlite", "revision": "a1b2", "salt": "…", "allow_import_without_barrier": false, "seconds": 20}
+     "want": ["models", "settings", "entry", "baseline"], "dialect": "postgresql", "server": "15", "revision": "a1b2", "salt": "…", "allow_import_without_barrier": false, "seconds": 20}
 
 The last line of standard output is the answer; what imported code prints is dropped:
 
@@ -15,7 +15,7 @@ The last line of standard output is the answer; what imported code prints is dro
      "tables": [{"name", "schema", "module", "columns": [{"name", "type", "nullable", "primary_key",
                  "has_server_default", "enum": [names as stored] or null}]}],
      "settings": {"app.config.Settings": {"fields": {name: sha256 of salt and value}, "invalid": [names]}},
-     "baseline": what baseline.py says,
+     "baseline": what baseline.py and declarers.py say,
      "loaded": [absolute paths of the project's files that were imported], "took_s": 0.4}
 
 Not even one line comes back when the code ends the interpreter from C, or holds it 3 s beyond its time.
@@ -99,14 +99,21 @@ def _look(asked: dict[str, Any], answer: dict[str, Any], finish: Callable[[], No
     if asked.get("django_settings"):
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", asked["django_settings"])
         _attempt("django", lambda: importlib.import_module("django").setup(), answer)
+    if "baseline" in want:
+        _beside("declarers")["hold_create_all"]()
     for name in asked["imports"]:
-        _attempt(name, lambda name=name: _enter(name, "entry" in want), answer)  # type: ignore[misc]
+        _attempt(name, lambda name=name: _enter(name, *want), answer)  # type: ignore[misc]
     declared = _beside("declarations")
     if "models" in want:
         _attempt("tables", lambda: answer.update(tables=_own(declared["tables"]())), answer)
     if "baseline" in want:
         write = _beside("baseline")["baseline"]
-        said = (str(asked["dialect"]), str(asked["revision"]))
+        said = (
+            asked["dialect"],
+            int(asked.get("server", 0)),
+            asked["revision"],
+            _beside("declarers"),
+        )
         _attempt("baseline", lambda: answer.update(baseline=write(*said)), answer)
     if "settings" in want:
         salt = str(asked.get("salt", ""))
@@ -209,11 +216,22 @@ def _writes(path: object, _mode: object, flags: int) -> bool:
     return bool(flags & _WRITING) and path != os.devnull and not isinstance(path, int)
 
 
-def _enter(name: str, whole: bool) -> None:
+def _enter(name: str, *want: str) -> None:
+    """Import; for the tables also call what makes the app, which may be what imports the models."""
     module, _, path = name.partition(":")
     found = importlib.import_module(module)
-    for attribute in path.partition("(")[0].split(".") if whole and path else ():
+    whole = path and {"entry", "baseline"} & {*want}
+    for attribute in path.partition("(")[0].split(".") if whole else ():
         found = getattr(found, attribute)
+    if "baseline" in want and isinstance(found, types.FunctionType) and _asks_nothing(found):
+        found()
+
+
+def _asks_nothing(made: types.FunctionType) -> bool:
+    with contextlib.suppress(TypeError):
+        importlib.import_module("inspect").signature(made).bind()
+        return True
+    return False
 
 
 def _attempt(name: str, load: Callable[[], object], answer: dict[str, Any]) -> None:

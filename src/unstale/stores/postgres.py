@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, ClassVar
 from unstale.errors import Failed
 from unstale.store import Columns, Digest, Schema, Store
 from unstale.stores import postgres_look as look
+from unstale.stores import postgres_twin as twin
 from unstale.stores.libpq import variables
 from unstale.stores.note import Note, note_digest, write_note
 from unstale.stores.postgres_client import acted, asked, told
 from unstale.stores.postgres_dump import dump, rows_in
 from unstale.stores.postgres_schema import TABLES, guarded
-from unstale.stores.postgres_twin import calm, create_alike, drop, exchange, exists
 from unstale.stores.url_sources import UrlSource, url_of
 
 if TYPE_CHECKING:
     from unstale.host import Host
 
-_KEPT = "replaced.json"
+KEPT = "replaced.json"  # the name of the database that a restore keeps on the server
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,10 @@ class PostgresStore(Store):
 
     def size(self, host: Host) -> int | None:
         return look.size(host, self.environment(host))
+
+    def version(self, host: Host) -> int:
+        """Return the server's major version."""
+        return look.version(host, self.environment(host))
 
     def revisions(self, host: Host) -> tuple[str, ...]:
         return look.revisions(host, self.environment(host))
@@ -113,7 +117,7 @@ class PostgresStore(Store):
         env = self.environment(host)
         want = self.verify(host, source)
         made, _ = self.names(keep)
-        create_alike(host, env, self.name, made)
+        twin.create_alike(host, env, self.name, made)
         new = replace(self, database=made)
         try:
             acted(host, new.environment(host), "pg_restore", "--exit-on-error", "-d", made, source)
@@ -127,11 +131,11 @@ class PostgresStore(Store):
             acted(host, new.environment(host), "psql", "-X", "-q", "-c", "ANALYZE")
             self._exchange(host, keep, new)
         finally:
-            drop(host, env, made)
+            twin.drop(host, env, made)
 
     def replaced(self, host: Host, kept: str) -> bool:
         former = self._former(host, kept)
-        return former is not None and exists(host, self.environment(host), former)
+        return former is not None and twin.exists(host, self.environment(host), former)
 
     def kept_as(self, host: Host, kept: str) -> str:
         return f"the database {self._former(host, kept)}"
@@ -142,13 +146,13 @@ class PostgresStore(Store):
         if former is not None and self.replaced(host, kept):
             self._exchange(host, keep, replace(self, database=former))
         else:
-            drop(host, self.environment(host), self.names(kept)[0])  # of a run that was killed
+            twin.drop(host, self.environment(host), self.names(kept)[0])  # of a run that was killed
 
     def _former(self, host: Host, kept: str) -> str | None:
         """Return the name under which the replaced database is kept, noted before the exchange."""
-        if host.stat(f"{kept}/{_KEPT}") is None:
+        if host.stat(f"{kept}/{KEPT}") is None:
             return None
-        return str(json.loads(host.read(f"{kept}/{_KEPT}"))["database"])
+        return str(json.loads(host.read(f"{kept}/{KEPT}"))["database"])
 
     def _exchange(self, host: Host, keep: str, other: PostgresStore) -> None:
         env, kept = self.environment(host), self.names(keep)[1]
@@ -159,8 +163,8 @@ class PostgresStore(Store):
                 next="End that session first. Nothing was changed.",
             )
         note_digest(host, keep, other.digest(host))
-        host.write(f"{keep}/{_KEPT}", json.dumps({"database": kept}).encode())
-        exchange(host, env, self.name, kept, other.name)
+        host.write(f"{keep}/{KEPT}", json.dumps({"database": kept}).encode())
+        twin.exchange(host, env, self.name, kept, other.name)
 
     def names(self, keep: str) -> tuple[str, str]:
         """Return the names of the database being made and of the one that is kept, the same for the same `keep`."""
@@ -177,19 +181,17 @@ class PostgresStore(Store):
     def _scratch(self, host: Host, place: str, *, blank: bool) -> Iterator[PostgresStore]:
         host.makedirs(place)
         env, made = self.environment(host), f"unstale_{uuid.uuid4().hex[:16]}"
-        target = f"{place}/{made}.dump"
+        mark, target = f"{place}/{made}{twin.SCRATCH}", f"{place}/{made}.dump"
+        host.write(mark, self.label.encode())
         try:
-            create_alike(host, env, self.name, made)
-            copy = replace(self, database=made)
+            twin.create_alike(host, env, self.name, made)
             if not blank:
-                dump(host, env, target)
-                words = ("--exit-on-error", "--no-owner", "--no-privileges", "-d", made, target)
-                acted(host, copy.environment(host), "pg_restore", *words)
-                calm(host, copy.environment(host))
-            yield copy
+                twin.copy(host, env, made, target)
+            yield replace(self, database=made)
         finally:
             host.discard(target)
-            drop(host, env, made)
+            twin.drop(host, env, made)
+            host.discard(mark)
 
     def redirect(self, to: Store) -> dict[str, object]:
         return {"kind": self.kind, "live": self.name, "to": to.label.rpartition("/")[2]}

@@ -24,6 +24,12 @@ def size(host: Host, env: dict[str, str]) -> int:
     return int(asked(host, env, sql, timeout=_LOOK)[0]["size"])
 
 
+def version(host: Host, env: dict[str, str]) -> int:
+    """Return the server's major version."""
+    sql = "SELECT current_setting('server_version_num')::int / 10000 AS major"
+    return int(asked(host, env, sql, timeout=_LOOK)[0]["major"])
+
+
 def revisions(host: Host, env: dict[str, str]) -> tuple[str, ...]:
     """Return alembic's rows, in whichever schema its table is."""
     tables = asked(host, env, TABLES, timeout=_LOOK)
@@ -87,7 +93,8 @@ def users(host: Host, env: dict[str, str]) -> tuple[str, ...]:
     """Return the other sessions."""
     sql = (
         "SELECT pid, usename, application_name, client_addr FROM pg_stat_activity WHERE "
-        f"datname = {literal(env['PGDATABASE'])} AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        f"datname = {literal(env['PGDATABASE'])} AND pid <> pg_backend_pid() AND (backend_type = 'client backend' "
+        "OR backend_type IS NULL AND usesysid IS NOT NULL)"  # another role's: all but its name is hidden from us
     )
     return tuple(
         f"server process {each['pid']} ({each['application_name'] or 'unnamed'}, user {each['usename']}, "

@@ -48,6 +48,11 @@ UNION ALL SELECT {_NAME}, 'policy', p.polname, format('%s %s %s', p.polcmd,
 UNION ALL SELECT '', 'type', t.typname, (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
   FROM pg_enum e WHERE e.enumtypid = t.oid)
   FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE {_OURS} AND t.typtype = 'e' AND {_OWN.format("t")}
+UNION ALL SELECT '', 'domain', t.typname, format_type(t.typbasetype, t.typtypmod)
+  || CASE WHEN t.typnotnull THEN ' NOT NULL' ELSE '' END || coalesce(' DEFAULT ' || t.typdefault, '')
+  || coalesce((SELECT string_agg(' ' || pg_get_constraintdef(k.oid), '' ORDER BY k.conname)
+  FROM pg_constraint k WHERE k.contypid = t.oid), '')
+  FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE {_OURS} AND t.typtype = 'd' AND {_OWN.format("t")}
 UNION ALL SELECT '', 'function', format('%s(%s)', f.proname, pg_get_function_identity_arguments(f.oid)),
   md5(pg_get_functiondef(f.oid)) FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
   WHERE {_OURS} AND f.prokind IN ('f', 'p') AND {_OWN.format("f")}"""

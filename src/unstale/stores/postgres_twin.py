@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from unstale.errors import Failed, Unavailable
 from unstale.stores.postgres_client import acted, asked, identifier, literal, told
+from unstale.stores.postgres_dump import dump
 
 if TYPE_CHECKING:
     from unstale.host import Host
 
+SCRATCH = ".scratch"
+"""How the name of the file ends that tells a scratch copy's name, and holds the label of what it is of."""
+_SCRATCH_NAME = re.compile(r"unstale_[0-9a-f]{16}")
 _MAINTENANCE = ("postgres", "template1")
 # Lists that are stored quoted already: pg_dump's variable_is_guc_list_quote().
 _LISTS = "'local_preload_libraries', 'search_path', 'session_preload_libraries', 'temp_tablespaces'"
@@ -56,7 +61,15 @@ def create_alike(host: Host, env: dict[str, str], old: str, new: str) -> None:
         ) from None
 
 
-def calm(host: Host, env: dict[str, str]) -> None:
+def copy(host: Host, env: dict[str, str], new: str, target: str) -> None:
+    """Fill an empty database with schema and rows of the environment's own, through the file `target`."""
+    dump(host, env, target)
+    words = ("--exit-on-error", "--no-owner", "--no-privileges", "-d", new, target)
+    acted(host, {**env, "PGDATABASE": new}, "pg_restore", *words)
+    _calm(host, {**env, "PGDATABASE": new})
+
+
+def _calm(host: Host, env: dict[str, str]) -> None:
     """Give a restored copy statistics, hint bits and clean pages, as the live one has: what is timed would pay."""
     acted(host, env, "psql", "-X", "-q", "-c", "VACUUM ANALYZE")
     with suppress(Failed):  # only a superuser or pg_checkpoint may; DROP DATABASE asks for one too
@@ -67,6 +80,12 @@ def drop(host: Host, env: dict[str, str], name: str) -> None:
     """Drop a database that we made, if it is there."""
     if exists(host, env, name):
         told(host, _maintenance(host, env), f"DROP DATABASE {identifier(name)}")
+
+
+def drop_scratch(host: Host, env: dict[str, str], name: str) -> None:
+    """Drop a scratch copy, and nothing that has another name than one."""
+    if _SCRATCH_NAME.fullmatch(name):
+        drop(host, env, name)
 
 
 def exists(host: Host, env: dict[str, str], name: str) -> bool:

@@ -140,9 +140,10 @@ def _show(
     facts: Facts, store: AnyStore, source: str, now: dict[str, int] | None, rows: dict[str, int]
 ) -> None:
     note = note_of(facts.host, source)
+    whose = f", of {printable(note.label)}" if note and note.label != store.label else ""
     age = f", {age_of(facts.host.now() - note.taken_at)} old" if note else ""
     revisions = f", {revision_words(note.revisions)}" if note else ""
-    click.echo(f"{printable(store.label)} ← {printable(source)}{age}{revisions}", err=True)
+    click.echo(f"{printable(store.label)} ← {printable(source)}{whose}{age}{revisions}", err=True)
     if now is None:
         click.echo("  what is there now cannot be read", err=True)
     tables = sorted({*rows, *(now or {})})
