@@ -17,6 +17,7 @@ import uvicorn
 from doorman import Doorman
 
 BURST = 4  # connections that one wake-up accepts, so that workers beside it get theirs
+GRACE = 30.0  # seconds to finish after a TERM that no deadline came with
 _PAUSE = 1.0  # seconds without accepting when descriptors ran out
 _TICK = 0.05  # seconds between two looks at what is left
 
@@ -100,6 +101,10 @@ class Gated(uvicorn.Server):
                     (b"connection", b"close"),
                 ]
             self.should_exit = True
+
+    def handle_exit(self, sig, frame):
+        """Drain where its keeper is gone and a person ends it: nobody is left to say for how long."""
+        self.loop.call_soon_threadsafe(self._do, {"do": "drain", "seconds": GRACE})
 
     def _accept(self, wanted):
         if wanted != self.accepting:
