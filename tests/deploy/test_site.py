@@ -2,111 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
+from deploy.sited import APP, Sited, well
 
-from lab.arena import free_port
 from lab.traffic import Traffic
 from lab.waiting import wait_for
-from unstale.action import Action
-from unstale.actions.keep_site import KeepSite, LeaveSite
-from unstale.actions.start_release import EndRelease, StartRelease
-from unstale.actions.switch_release import DrainRelease, SwitchRelease
+from unstale.actions.keep_site import LeaveSite
+from unstale.actions.start_release import EndRelease
 from unstale.deploy.control import status
-from unstale.deploy.home import Home
-from unstale.detect import find_project
-from unstale.fact import Facts
 from unstale.facts.sockets import sockets_of
 from unstale.host import Ident
-from unstale.layer import Risk
 from unstale.local import LocalHost
-from unstale.perform import Outcome, begin, perform
-from unstale.plan import Plan, Step
+from unstale.perform import begin
 
-APP = """\
-import os
-from fastapi import FastAPI
-app = FastAPI()
-@app.get("/")
-async def home(): return {"hello": NAME, "told": os.environ.get("TOLD"), "venv": os.environ.get("VIRTUAL_ENV")}
-"""
 LOGGED = "canary-Secret-1"
-
-
-class Sited:
-    """A project whose releases are laid by hand: what makes them is tested elsewhere."""
-
-    def __init__(self, root: Path) -> None:
-        self.root, self.port = root, free_port()
-        self.home = Home(root / ".unstale/site")
-        self.host = LocalHost(changing=True)
-        root.mkdir()
-        (root / "requirements.txt").write_text("fastapi\nuvicorn\n")
-        (root / "main.py").write_text("from fastapi import FastAPI\napp = FastAPI()\n")
-        self.facts = Facts(find_project(root, self.host), self.host)
-
-    def lay(self, name: str, source: str | None = None) -> None:
-        place = self.home.release(name)
-        place.mkdir(parents=True)
-        (place / "main.py").write_text(source or f"NAME = {name!r}\n{APP}")
-        (place / ".venv").symlink_to(sys.prefix)
-
-    def keep(self, holder: tuple[int, int, int] | None = None) -> KeepSite:
-        return KeepSite(str(self.home.path), "127.0.0.1", self.port, holder)
-
-    def start(self, name: str, **more: object) -> StartRelease:
-        args = ("main:app", "--no-access-log")
-        return StartRelease(str(self.home.path), name, ".", args, **more)  # type: ignore[arg-type]
-
-    def switch(self, name: str, before: str | None = None) -> SwitchRelease:
-        return SwitchRelease(str(self.home.path), name, before)
-
-    def drain(self, name: str, seconds: float = 20.0) -> DrainRelease:
-        return DrainRelease(str(self.home.path), name, seconds)
-
-    def do(self, *actions: Action) -> list[Outcome]:
-        """Do them as one run, up to the first that fails."""
-        run, done = begin(self.facts, "deploy"), []
-        todo = Plan(tuple(Step(each, ()) for each in actions))
-        for each in perform(run, todo, self.facts, limit=Risk.DESTRUCTIVE, say=lambda _: None):
-            done.append(each)
-            if each.state != "done":
-                break
-        return done
-
-    def page(self) -> dict[str, str]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=10) as answer:
-            return dict(json.loads(answer.read()))
-
-    def end(self) -> None:
-        now = status(self.host, self.home)
-        for pid in (now.pid, *(each.pid for each in now.workers)) if now else ():
-            with suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
-
-
-@pytest.fixture
-def sited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sited]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-    made = Sited(tmp_path / "shop")
-    yield made
-    made.end()
-
-
-def well(outcomes: list[Outcome]) -> bool:
-    return all(each.state == "done" for each in outcomes)
 
 
 def test_site_is_kept_and_moved_from_release_to_release(sited: Sited) -> None:
