@@ -45,8 +45,14 @@ class MakeRelease(Action):
 
     def preview(self) -> tuple[str, ...]:
         place = self._home.release(self.id)
-        files = "git ls-files -z -co --exclude-standard | xargs -0 cp --parents -t" if self.dirty else ""
-        export = f"{files} {place}" if self.dirty else f"git archive {self.commit} | tar -x -C {place}"
+        files = (
+            "git ls-files -z -co --exclude-standard | xargs -0 cp --parents -t"
+            if self.dirty
+            else ""
+        )
+        export = (
+            f"{files} {place}" if self.dirty else f"git archive {self.commit} | tar -x -C {place}"
+        )
         linked = (f"ln -s {each.target} {place}/{each.path}" for each in self.links)
         return (f"mkdir -p {place}", export, *linked)
 
@@ -76,9 +82,7 @@ class MakeRelease(Action):
         manifest.write(host, home, begun)
         but = (*(each.path for each in self.links), *self._inner())
         try:
-            made = export(
-                host, self.root, self.commit, release, scratch, dirty=self.dirty, but=but
-            )
+            made = export(host, self.root, self.commit, release, scratch, dirty=self.dirty, but=but)
         finally:
             if host.stat(scratch) is not None:
                 host.remove(scratch, str(keep.trash))

@@ -37,7 +37,14 @@ class Exported:
 
 
 def export(
-    host: Host, root: str, commit: str, target: str, scratch: str, *, dirty: bool, but: tuple[str, ...]
+    host: Host,
+    root: str,
+    commit: str,
+    target: str,
+    scratch: str,
+    *,
+    dirty: bool,
+    but: tuple[str, ...],
 ) -> Exported:
     """Write the project's part of the repository into the directory `target`.
 
@@ -107,9 +114,7 @@ def _require_free(entries: tuple[tuple[str, int, str], ...], commit: str) -> Non
             )
 
 
-def _missing(
-    host: Host, target: str, entries: tuple[tuple[str, int, str], ...]
-) -> Iterator[str]:
+def _missing(host: Host, target: str, entries: tuple[tuple[str, int, str], ...]) -> Iterator[str]:
     """Yield what git names and did not write: submodules, and the content of LFS files without git-lfs."""
     for mode, _, path in entries:
         if mode == "160000":
