@@ -16,6 +16,7 @@ from unstale.deploy.manifest import COMMITTED, READY, Manifest
 from unstale.deploy.shared import Link, make
 from unstale.errors import Failed, Unavailable
 from unstale.fact import Facts
+from unstale.facts.processes import ProcessTable
 from unstale.host import Host
 from unstale.layer import Layer, Risk
 
@@ -120,7 +121,7 @@ class FinishRelease(Action):
         return (f"sync -f {self._home.release(self.id)}", f"rm {self._home.marker(self.id)}")
 
     def settled(self, facts: Facts) -> bool:
-        return facts.host.stat(str(self._home.marker(self.id))) is None
+        return manifest.read(facts.host, self._home, self.id).status != manifest.BUILDING
 
     def inverse(self, facts: Facts, keep: Keep) -> Action:
         return DiscardRelease(self.home, self.id)
@@ -163,20 +164,24 @@ class DiscardRelease(Action):
         return facts.host.stat(str(Home(Path(self.home)).release(self.id))) is None
 
     def blocked(self, facts: Facts) -> str | None:
-        home = Home(Path(self.home))
-        with suppress(Unavailable):
-            if manifest.read(facts.host, home, self.id).status == COMMITTED:
-                return f"release {self.id} was deployed; go back with: unstale rollback"
-        return None
+        release = str(Home(Path(self.home)).release(self.id))
+        why = _why_it_stays(facts.host, self.home, self.id)
+        standing = facts.get(ProcessTable).processes
+        inside = (each for each in standing if Path(each.cwd).is_relative_to(release))
+        used = next(inside, None)
+        return why or (f"process {used.pid} runs in it: {used.command}" if used else None)
 
     def apply(self, host: Host, keep: Keep) -> None:
         home = Home(Path(self.home))
-        with suppress(Unavailable):
-            if manifest.read(host, home, self.id).status == COMMITTED:
-                raise Failed(
-                    what=f"release {self.id} is not removed",
-                    why="it was deployed",
-                    next="unstale rollback",
-                )
+        why = _why_it_stays(host, self.home, self.id)
+        if why is not None:
+            raise Failed(what=f"release {self.id} stays", why=why, next="unstale rollback")
         if host.stat(str(home.releases)) is not None:
             host.remove(str(home.release(self.id)), str(home.path))
+
+
+def _why_it_stays(host: Host, home: str, name: str) -> str | None:
+    with suppress(Unavailable):
+        if manifest.read(host, Home(Path(home)), name).status == COMMITTED:
+            return "it was deployed, and a way back may need it"
+    return None

@@ -38,7 +38,8 @@ class Installed:
 class Built:
     """A front end's build; paths are relative to the release. `inputs` is the digest of what it was made from.
 
-    `lock` is the digest of its package-lock.json, "" without one. `assets` are relative to `dist`, hashed by name.
+    `lock` is the digest of its package-lock.json, "" without one, `output` that of what was built, "" where the build
+    writes elsewhere too, so that no other release can take it. `assets` are relative to `dist`, hashed by name.
     `reused_from` is the release whose build it is.
     """
 
@@ -46,6 +47,7 @@ class Built:
     dist: str
     lock: str
     inputs: str
+    output: str = ""
     assets: tuple[str, ...] = ()
     reused_from: str | None = None
 
