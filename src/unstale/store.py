@@ -11,7 +11,9 @@ from typing import ClassVar, NamedTuple
 from unstale.answers import Columns, Digest
 from unstale.host import Host
 
-__all__ = ["Columns", "Digest", "Piece", "Schema", "Store", "written_since"]
+__all__ = ["Columns", "Digest", "Piece", "Schema", "Store", "unaccepted", "written_since"]
+
+_NAMED = 5  # tables that a refusal names
 
 
 class Piece(NamedTuple):
@@ -133,3 +135,15 @@ def written_since(noted: Digest, now: Digest) -> dict[str, int]:
         for name, (rows, mark) in now.items()
         if noted.get(name) != (rows, mark)
     }
+
+
+def unaccepted(lost: dict[str, int], accept: int | None) -> str | None:
+    """Return why these rows must not be given up, and what would; None where exactly so many are accepted."""
+    total = sum(lost.values())
+    if not lost or total == accept:
+        return None
+    named = ", ".join(f"{rows} of {name}" for name, rows in [*lost.items()][:_NAMED])
+    return (
+        f"it was written since; these rows would be lost: {named}; {total} in all. "
+        f"--accept-data-loss={total} gives them up and keeps the replaced database"
+    )

@@ -12,7 +12,7 @@ from unstale.actions.replace_database import in_use
 from unstale.adoption.prepare import Adoption
 from unstale.errors import Failed
 from unstale.layer import Layer, Risk
-from unstale.store import written_since
+from unstale.store import unaccepted, written_since
 from unstale.stores.find import AnyStore
 from unstale.stores.note import digest_noted, note_digest
 
@@ -152,12 +152,7 @@ class ReleaseDatabase(Action):
         revisions = self.store.revisions(host)
         if revisions not in ((), (self.revision,)):
             return f"it was migrated since, to {' '.join(revisions)}"
-        lost = self.losses(host)
-        total = sum(lost.values())
-        if not lost or total == self.accept:
-            return None
-        named = ", ".join(f"{rows} of {name}" for name, rows in lost.items())
-        return f"it was written since; these rows would be lost: {named}; {total} in all"
+        return unaccepted(self.losses(host), self.accept)
 
 
 def backup_in(kept: str, store: AnyStore) -> str:

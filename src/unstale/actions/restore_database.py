@@ -12,12 +12,11 @@ from unstale.action import Action, Keep
 from unstale.errors import Failed
 from unstale.facts.sqlite import Databases
 from unstale.layer import Layer, Risk
+from unstale.store import unaccepted
 
 if TYPE_CHECKING:
     from unstale.fact import Facts
     from unstale.host import Host
-
-_NAMED = 5  # tables that a refusal names
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +149,7 @@ class RestoreDatabase(Action):
 
     def unacceptable(self, host: Host) -> str | None:
         """Return why it must not be restored now: the rows that would be lost, and that nobody accepted."""
-        lost = self.losses(host)
-        total = sum(lost.values())
-        if not lost or total == self.accept:
-            return None
-        named = ", ".join(f"{rows} of {name}" for name, rows in list(lost.items())[:_NAMED])
-        return (
-            f"it was written since; these rows would be lost: {named}; {total} in all. "
-            f"--accept-data-loss={total} gives them up and keeps the replaced database"
-        )
+        return unaccepted(self.losses(host), self.accept)
 
 
 def _replaced(keep: Keep) -> str:

@@ -10,14 +10,12 @@ from unstale.action import Action, Keep
 from unstale.actions.replace_database import PutDatabaseBack, in_use
 from unstale.errors import Failed
 from unstale.layer import Layer, Risk
-from unstale.store import Digest, written_since
+from unstale.store import Digest, unaccepted, written_since
 from unstale.stores.find import AnyStore
 
 if TYPE_CHECKING:
     from unstale.fact import Facts
     from unstale.host import Host
-
-_NAMED = 5  # tables that a refusal names
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +80,7 @@ class RestoreServer(Action):
 
     def unacceptable(self, host: Host) -> str | None:
         """Return why what is there now must not be given up: rows that would be lost, and that nobody accepted."""
-        lost = self.losses(host)
-        total = sum(lost.values())
-        if not lost or total == self.accept:
-            return None
-        named = ", ".join(f"{rows} of {name}" for name, rows in list(lost.items())[:_NAMED])
-        return f"it was written since; these rows would be lost: {named}; {total} in all"
+        return unaccepted(self.losses(host), self.accept)
 
     def _noted(self, host: Host) -> Digest:
         try:
