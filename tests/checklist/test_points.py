@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checklist.conftest import ENV, SECRET, WORDS, fetch, lay_front_end, points
+from jsonschema import Draft202012Validator
 
 from lab.waiting import wait_for
 from unstale.check import catalogue
@@ -178,3 +180,28 @@ def test_points_answer_for_every_check_once() -> None:
         assert any(one.covers(each.layer, each.code) for one in ALL), each.code
     known = {each.code for each in catalogue()}
     assert {code for one in ALL for code in one.proof} <= known
+
+
+def test_document_of_a_real_site_is_of_its_schema(shop: Site) -> None:
+    shop.serve()
+    done = shop.unstale("checklist", "--format", "json")
+    schema = Path(__file__).parents[2] / "docs/schema/unstale.checklist-1.json"
+    Draft202012Validator(json.loads(schema.read_text())).validate(json.loads(done.stdout))
+
+
+def test_it_changes_nothing(shop: Site) -> None:
+    shop.serve()
+
+    def state() -> dict[str, tuple[int, ...]]:
+        paths = (path for path in shop.root.rglob("*") if path.is_file())
+        seen = {str(path): path.stat() for path in paths}
+        return {
+            path: (each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns)
+            for path, each in seen.items()
+        }
+
+    before = state()
+    for form in ("text", "markdown", "json"):
+        assert shop.unstale("checklist", "--format", form).stdout
+    assert state() == before
+    assert not shop.state.exists()

@@ -157,7 +157,11 @@ def test_file_that_nobody_wrote_since_the_start_tells_nothing_of_it(site: Site) 
     site.serve("--log-level", "critical")
     os.utime(site.log, (0, 0))
     (seen,) = logs(site)
-    assert (seen.errors, seen.doubtful, seen.whose) == (0, 0, "nothing was written since it started")
+    assert (seen.errors, seen.doubtful, seen.whose) == (
+        0,
+        0,
+        "nothing was written since it started",
+    )
 
 
 def test_only_the_last_of_a_large_log_is_read(site: Site) -> None:
@@ -195,7 +199,9 @@ def test_what_keeps_nothing_is_not_checked_and_says_why(site: Site, kind: str) -
     }[kind]()
     argv = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(site.port)]
     out = ends[1]
-    child = subprocess.Popen(argv, cwd=site.root, env=site.environ(), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    child = subprocess.Popen(
+        argv, cwd=site.root, env=site.environ(), stdin=subprocess.DEVNULL, stdout=out, stderr=out
+    )
     site.started.append(child)
     wait_for(lambda: site.answer() is not None)
     (seen,) = logs(site)

@@ -114,23 +114,26 @@ def in_journal(host: Host, process: AppProcess, cgroup: str) -> Written:
         said = done.err.strip().splitlines()
         why = said[0] if said else "it holds nothing of this run"
         raise Unavailable(what="the journal shows nothing", why=why, next=" ".join(argv))
-    words = f"read from the start of {kept[-1]}, as far as the journal keeps it"
-    return Written(" ".join(argv), plain(_last(done.out)), words, process.started_at)
+    text, read = _last(plain(done.out))
+    words = f"{read} the start of {kept[-1]}, as far as the journal keeps it"
+    return Written(" ".join(argv), text, words, process.started_at)
 
 
 def in_container(host: Host, container: Container) -> Written:
     """Return what the container wrote since it started. Raises Unavailable."""
     socket = engine(host)
     seen = ask(host, socket, f"/containers/{container.id}/json")
-    started = datetime.fromisoformat(seen["State"]["StartedAt"])
-    since = f"{int(started.timestamp())}.{started.microsecond:06d}"
+    state = seen["State"]
+    started, former = (datetime.fromisoformat(state[key]) for key in ("StartedAt", "FinishedAt"))
+    # from the former end, if there was one: its first words may be stamped before StartedAt
+    since = f"{int(former.timestamp())}.{former.microsecond:06d}" if former.year > 1 else "0"
     query = f"stdout=1&stderr=1&tail={_LINES}&since={since}"
     raw = told(host, socket, f"/containers/{container.id}/logs?{query}")
     body = raw if seen["Config"].get("Tty") else _unframed(raw)
-    text = plain(_last(body.decode("utf-8", "replace")))
-    source = f"docker logs --since {seen['State']['StartedAt']} {container.name}"
+    text, read = _last(plain(body.decode("utf-8", "replace")))
+    source = f"docker logs --since {state['FinishedAt'] if former.year > 1 else 0} {container.name}"
     env = tuple(item.partition("=")[2] for item in seen["Config"]["Env"] or ())
-    return Written(source, text, "read from the start of the container", started, secret=env)
+    return Written(source, text, f"{read} the start of the container", started, secret=env)
 
 
 def _unframed(raw: bytes) -> bytes:
@@ -143,5 +146,8 @@ def _unframed(raw: bytes) -> bytes:
     return b"".join(pieces)
 
 
-def _last(text: str) -> str:
-    return text if len(text) <= LIMIT else text[-LIMIT:].partition("\n")[2]
+def _last(text: str) -> tuple[str, str]:
+    """Return what is judged of it, and how that begins the words for from where it was read."""
+    if len(text) <= LIMIT and text.count("\n") < _LINES:
+        return text, "read from"
+    return text[-LIMIT:].partition("\n")[2], "the last of it read; it goes back to"
