@@ -106,6 +106,7 @@ def boom(site: Site) -> None:
 
     with pytest.raises(HTTPError):
         urlopen(f"http://127.0.0.1:{site.port}/boom?token={SECRET}", timeout=5)
+    wait_for(lambda: "ValueError" in site.log.read_text())  # it is written after the answer
 
 
 def logs(site: Site) -> tuple[Log, ...]:
@@ -251,3 +252,37 @@ def test_container_is_read_from_its_own_start(composed: Path, engine: Engine) ->
     assert seen().errors == 1
     shown = engine.run(*seen().source.split())
     assert "boom" in shown.stdout + shown.stderr
+
+
+def test_workers_and_a_reloader_name_the_start_of_their_leader(site: Site) -> None:
+    for words in (("--workers", "2"), ("--reload",)):
+        child = site.serve(*words)
+        (seen,) = logs(site)
+        assert seen.whose == f"read from where pid {child.pid} names its start", words
+        site.end()
+
+
+WSGI = """\
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/boom":
+        raise ValueError("no such role")
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [b"{}"]
+"""
+
+
+def test_gunicorn_names_its_start_and_dates_its_errors(site: Site) -> None:
+    site.log.write_text("[2020-01-01 00:00:00 +0000] [1] [ERROR] long ago\nERROR: of whom\n")
+    site.write("app/wsgi.py", WSGI)
+    argv = [sys.executable, "-m", "gunicorn", "app.wsgi:app", "--bind", f"127.0.0.1:{site.port}"]
+    child = site.run(argv)
+    wait_for(lambda: site.answer() == {})
+    (seen,) = logs(site)
+    assert (seen.errors, seen.doubtful) == (0, 0)
+    assert seen.whose == f"read from where pid {child.pid} names its start"
+    site.answer("/boom")
+    wait_for(lambda: "ValueError" in site.log.read_text())
+    (seen,) = logs(site)
+    assert seen.errors == 1
+    assert seen.newest[0].startswith("ValueError: no such role (")
+    assert seen.newest[0].endswith("app/wsgi.py:3)")
