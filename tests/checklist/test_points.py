@@ -113,11 +113,13 @@ def test_database_that_is_gone_fails_its_point(shop: Site) -> None:
     (failure,) = found["database"]["failures"]
     assert failure["subject"] == f"database {shop.root}/shop.db"
     assert "not there" in failure["because"]
+    assert found["schema"]["why"] == "the database is not there"
+    assert found["backups"]["why"] == "no database is there to back up"
 
 
 def test_nothing_that_runs_is_not_fine(shop: Site) -> None:
     found = points(shop)
-    for name in ("processes", "health", "logs", "watch"):
+    for name in ("processes", "health", "logs", "watch", "configuration"):
         assert found[name]["state"] == "not_checked", name
         assert "no process" in found[name]["why"] or "no server" in found[name]["why"]
 

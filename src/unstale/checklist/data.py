@@ -20,6 +20,7 @@ from unstale.stores.postgres import PostgresStore
 
 BACKUPS = Topic("backups", "Every database has a verified backup")
 _STATUS = "unstale db status"
+_CREATE = "run the migrations, or bring a backup back: unstale db restore"
 
 
 def database(facts: Facts, report: Report) -> Seen:
@@ -34,7 +35,7 @@ def database(facts: Facts, report: Report) -> Seen:
         path = found.files[0].path
         have = Evidence("nothing, or an empty file", f"ls -l {path}", report.made_at)
         because = "it is configured, and it is not there"
-        seen.failures.append(Failure(f"database {path}", because, _STATUS, evidence=(have,)))
+        seen.failures.append(Failure(f"database {path}", because, _CREATE, evidence=(have,)))
 
     def size(store: PostgresStore) -> None:
         words = (f"{store.label}: {store.size(facts.host)} bytes", _STATUS)
@@ -49,7 +50,7 @@ def schema(facts: Facts, report: Report) -> Seen:
     seen = judged(SCHEMA, report)
     files = known(facts, Databases)
     if files and not (seen.evidence or seen.unknown or seen.failures):
-        seen.unknown.append("neither migrations nor models say what the schema has to be")
+        seen.unknown.append(_why_no_schema(facts, files))
 
     def revision(store: PostgresStore) -> None:
         applied = store.revisions(facts.host)
@@ -74,9 +75,17 @@ def schema(facts: Facts, report: Report) -> Seen:
     return seen
 
 
+def _why_no_schema(facts: Facts, files: Databases) -> str:
+    if not any(each.size for each in files.files):
+        return "the database is not there"
+    if known(facts, MigrationHistories):
+        return "the database names no revision, and no models were read"
+    return "neither migrations nor models say what the schema has to be"
+
+
 def backups(facts: Facts) -> Seen:
     """Return the newest backup of each database that is there, its bytes compared with those that were verified."""
-    seen = Seen(BACKUPS, _STATUS)
+    seen = Seen(BACKUPS, _STATUS, nothing="no database is there to back up")
     try:
         found = stores(facts)
     except Absent as error:

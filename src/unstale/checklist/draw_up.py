@@ -8,7 +8,6 @@ from unstale.checklist import data, running
 from unstale.checklist.judged import (
     BYTECODE,
     CHECKOUT,
-    CONFIGURATION,
     CONTAINERS,
     DEPENDENCIES,
     FRONTEND,
@@ -47,7 +46,7 @@ def _seen(facts: Facts, report: Report) -> Iterator[Seen]:
     yield running.logs(facts)
     yield running.watch(facts)
     yield judged(CHECKOUT, report)
-    yield judged(CONFIGURATION, report)
+    yield running.configuration(facts, report)
     yield judged(CONTAINERS, report)
     yield data.backups(facts)
     yield way_back(facts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from unstale.checklist.judged import BROWSER, HEALTH, PROCESSES, judged, known
+from unstale.checklist.judged import BROWSER, CONFIGURATION, HEALTH, PROCESSES, judged, known
 from unstale.checklist.point import Failure, Seen, Topic
 from unstale.errors import Absent, Unavailable
 from unstale.evidence import Evidence
@@ -35,6 +35,15 @@ def processes(facts: Facts, report: Report) -> Seen:
             seen.nothing = _IN_CONTAINERS
         else:
             seen.unknown.append("no process of this project runs")
+    return seen
+
+
+def configuration(facts: Facts, report: Report) -> Seen:
+    """Return what the processes were configured with; without any it is not known."""
+    seen = judged(CONFIGURATION, report)
+    found = known(facts, AppProcesses) or known(facts, Containers)
+    if not (seen.evidence or seen.unknown or seen.failures or found):
+        seen.unknown.append("no process of this project runs")
     return seen
 
 
