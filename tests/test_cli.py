@@ -73,7 +73,8 @@ def test_json_is_alone_on_stdout(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["check", "ps", "fix", "undo", "log", "explain", "codes", "init"]
+    "command",
+    ["check", "ps", "fix", "undo", "log", "checklist", "explain", "codes", "init"],
 )
 def test_every_command_has_help(site: Site, command: str) -> None:
     done = site.unstale(command, "--help")

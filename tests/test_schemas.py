@@ -100,7 +100,9 @@ def test_each_schema_that_the_source_writes_has_a_file() -> None:
     assert words == {json.loads(path.read_text("utf-8"))["$id"] for path in FILES}
 
 
-@pytest.mark.parametrize("name", ["report", "run", "codes", "ps", "log", "db", "error"])
+@pytest.mark.parametrize(
+    "name", ["report", "run", "codes", "ps", "log", "db", "checklist", "error"]
+)
 def test_no_object_allows_a_field_that_it_does_not_list(name: str) -> None:
     found = list(objects(schema(f"unstale.{name}/1")))
     assert found

@@ -162,6 +162,8 @@ def test_looking_shows_no_secret(keeper: Site) -> None:
     said(keeper, "check", "--replay", str(record))
     rows = said(keeper, "ps"), said(keeper, "ps", "--format", "json")
     assert all("--api-key ***" in each and "--token=***" in each for each in rows)
+    for form in ("text", "markdown", "json"):
+        said(keeper, "checklist", "--format", form, code=1)
     said(keeper, "explain", "CFG001", code=0)
     said(keeper, "init", code=0)
     silent((keeper.root / "unstale.toml").read_text(), "unstale.toml")

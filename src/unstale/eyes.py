@@ -39,7 +39,7 @@ def environment(more: tuple[tuple[str, str], ...], *, clean: bool) -> dict[str, 
     return dict(more) if clean else {**os.environ, **dict(more)}
 
 
-def read(path: str, limit: int | None) -> bytes:
+def read(path: str, limit: int | None, *, tail: bool = False) -> bytes:
     """Read a regular file. Looked at before it is opened: to open a FIFO waits for, or wakes, a writer."""
     seen = os.stat(path)
     if seen.st_rdev == _NULL:
@@ -48,6 +48,8 @@ def read(path: str, limit: int | None) -> bytes:
         raise OSError(errno.EINVAL, "it is no regular file", path)
     try:
         with open(path, "rb", opener=_without_waiting) as file:
+            if tail and limit is not None:
+                file.seek(max(0, seen.st_size - limit))
             return file.read() if limit is None else file.read(limit)
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from None  # read(2) names no file

@@ -25,8 +25,8 @@ class Host(Protocol):
     def ticks_per_second(self) -> int:
         """Return CLK_TCK."""
 
-    def read(self, path: str, limit: int | None = None) -> bytes:
-        """Return the file's bytes, at most `limit`."""
+    def read(self, path: str, limit: int | None = None, *, tail: bool = False) -> bytes:
+        """Return the file's bytes, at most `limit`: the first, with `tail` the last."""
 
     def stat(self, path: str, *, follow: bool = True) -> Stat | None:
         """Return None when nothing is there."""

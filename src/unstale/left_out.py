@@ -10,7 +10,7 @@ from unstale.action import Edit
 from unstale.fact import Facts
 from unstale.facts.database_urls import foreign
 from unstale.facts.migrations import History, MigrationHistories
-from unstale.facts.sqlite import Databases
+from unstale.facts.sqlite import DatabaseFile, Databases
 
 _DJANGO = "run the migrations of Django, if any are pending: reset does not know them"
 
@@ -29,17 +29,21 @@ def left_out(facts: Facts) -> tuple[Left, ...]:
     found = [
         each
         for history in (histories.histories if histories else ())
-        for each in _of(facts, history, known=bool(databases and databases.of(history.backend)))
+        for each in _of(facts, history, databases.of(history.backend) if databases else ())
     ]
     return (*found, *_django(facts))
 
 
-def _of(facts: Facts, history: History, *, known: bool) -> Iterator[Left]:
+def _of(facts: Facts, history: History, files: tuple[DatabaseFile, ...]) -> Iterator[Left]:
     for path in history.unread:
         what = f"mend {facts.project.relative(path)}: it is no valid script, so no migration is run"
         check = f"python -m py_compile {shlex.quote(path)}"
         yield Left(Edit(what, (check, "unstale db migrate")), wrong=True)
-    if history.unread or known:
+    if history.unread or any(each.size for each in files):
+        return
+    if files:
+        what = f"begin {facts.project.relative(files[0].path)}: it holds nothing to migrate"
+        yield Left(Edit(what, ("unstale reset --only database --fresh-db",)))
         return
     config = facts.project.relative(history.config)
     if any(foreign(each.url) for each in facts.project.databases):

@@ -30,8 +30,8 @@ class LocalHost(SqliteDoor):
     def ticks_per_second(self) -> int:
         return os.sysconf("SC_CLK_TCK")
 
-    def read(self, path: str, limit: int | None = None) -> bytes:
-        return eyes.read(path, limit)
+    def read(self, path: str, limit: int | None = None, *, tail: bool = False) -> bytes:
+        return eyes.read(path, limit, tail=tail)
 
     def stat(self, path: str, *, follow: bool = True) -> Stat | None:
         try:

@@ -80,10 +80,19 @@ def _changes(facts: Facts, wish: Wish, place: str) -> Iterator[Action]:
 def _front_ends(facts: Facts, wish: Wish) -> Iterator[Action]:
     for each in facts.project.frontends:
         modules = modules_anew(facts, each, cache=wish.cache)
+        here = facts.host.stat(str(each.dist)) is not None
+        built = here and (each.kind != "next" or _built_by_next(facts, str(each.dist)))
+        if here and not built:
+            yield MoveToTrash((str(each.dist),), regrown=True)
         if modules is not None:
             yield modules
-            if facts.host.stat(str(each.dist)) is not None:
+            if built:
                 yield Rebuild(str(each.path), each.kind, each.build, str(each.dist), anew=True)
+
+
+def _built_by_next(facts: Facts, dist: str) -> bool:
+    """Return whether it is a build, as `next start` asks; else what `next dev` keeps and makes again by itself."""
+    return facts.host.stat(f"{dist}/BUILD_ID") is not None
 
 
 def _migrations(facts: Facts, place: str) -> Iterator[Action]:

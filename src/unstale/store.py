@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 from unstale.answers import Columns, Digest
 from unstale.host import Host
 
-__all__ = ["Columns", "Digest", "Piece", "Schema", "Store", "refusal", "written_since"]
+__all__ = ["Columns", "Digest", "Piece", "Schema", "Store", "unaccepted", "written_since"]
 
 _NAMED = 5  # tables that a refusal names
 
@@ -125,16 +125,6 @@ class Store(ABC):
         """Return the variables that reach it (libpq's, for PostgreSQL). Secret: never shown or journaled."""
 
 
-def refusal(lost: dict[str, int]) -> str:
-    """Return why a database that was written since must stay: the rows by table, and what gives them up."""
-    total = sum(lost.values())
-    named = ", ".join(f"{rows} of {name}" for name, rows in list(lost.items())[:_NAMED])
-    return (
-        f"it was written since; these rows would be lost: {named}; {total} in all. "
-        f"--accept-data-loss={total} gives them up and keeps the replaced database"
-    )
-
-
 def written_since(noted: Digest, now: Digest) -> dict[str, int]:
     """Return by table the rows that were written after the digest was noted.
 
@@ -145,3 +135,15 @@ def written_since(noted: Digest, now: Digest) -> dict[str, int]:
         for name, (rows, mark) in now.items()
         if noted.get(name) != (rows, mark)
     }
+
+
+def unaccepted(lost: dict[str, int], accept: int | None) -> str | None:
+    """Return why these rows must not be given up, and what would; None where exactly so many are accepted."""
+    total = sum(lost.values())
+    if not lost or total == accept:
+        return None
+    named = ", ".join(f"{rows} of {name}" for name, rows in [*lost.items()][:_NAMED])
+    return (
+        f"it was written since; these rows would be lost: {named}; {total} in all. "
+        f"--accept-data-loss={total} gives them up and keeps the replaced database"
+    )

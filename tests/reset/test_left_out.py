@@ -73,6 +73,16 @@ def test_database_at_its_head_leaves_nothing_out(shop: Any) -> None:
     assert seen(shop.root) == ()
 
 
+@pytest.mark.parametrize("made", [True, False])
+def test_database_that_holds_nothing_is_to_be_begun(shop: Any, *, made: bool) -> None:
+    (shop.root / "app.db").unlink()
+    if made:
+        (shop.root / "app.db").touch()
+    (found,) = seen(shop.root)
+    assert "begin app.db" in found.edit.what
+    assert not found.wrong
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

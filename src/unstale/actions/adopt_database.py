@@ -12,7 +12,7 @@ from unstale.actions.replace_database import in_use
 from unstale.adoption.prepare import Adoption
 from unstale.errors import Failed
 from unstale.layer import Layer, Risk
-from unstale.store import refusal, written_since
+from unstale.store import unaccepted, written_since
 from unstale.stores.find import AnyStore
 from unstale.stores.note import digest_noted, note_digest
 
@@ -152,9 +152,7 @@ class ReleaseDatabase(Action):
         revisions = self.store.revisions(host)
         if revisions not in ((), (self.revision,)):
             return f"it was migrated since, to {' '.join(revisions)}"
-        lost = self.losses(host)
-        total = sum(lost.values())
-        return None if not lost or total == self.accept else refusal(lost)
+        return unaccepted(self.losses(host), self.accept)
 
 
 def backup_in(kept: str, store: AnyStore) -> str:

@@ -72,7 +72,7 @@ class NewEnvironment(Action):
         bounds = f"{keep.trash}/constraints.txt"
         host.write(bounds, "\n".join((*sources(host, self.listed), *self.pins)).encode())
         for words in self._steps(bounds):
-            run_uv(host, (*words, *(() if self.cache else ("--no-cache",))), self.prefix, cwd)
+            run_uv(host, words, self.prefix, cwd)
         host.write(f"{kept}.after", listing(host, self.prefix).encode("utf-8", "surrogateescape"))
 
     def _steps(self, bounds: str) -> tuple[tuple[str, ...], ...]:
@@ -100,7 +100,8 @@ class NewEnvironment(Action):
             steps.append(
                 ("pip", "install", *python, "--no-deps", *(("-e",) if editable else ()), place)
             )
-        return tuple(steps)
+        past = () if self.cache else ("--no-cache",)
+        return tuple((*each, *past) for each in steps)
 
 
 def sources(host: Host, listed: str) -> list[str]:

@@ -43,7 +43,8 @@ class NewNodeModules(Action):
 
     def preview(self) -> tuple[str, ...]:
         aside = f"mv {self.frontend}/node_modules {self.frontend}/node_modules.former"
-        return (aside, f"cd {self.frontend} && {' '.join(COMMANDS[self.packager])}")
+        words = " ".join((*COMMANDS[self.packager], *self._past("$(mktemp -d)")))
+        return (aside, f"cd {self.frontend} && {words}")
 
     def settled(self, facts: Facts) -> bool:
         return False
@@ -67,8 +68,7 @@ class NewNodeModules(Action):
             host.write(lock, made, 0o644)
         try:
             host.rename(f"{self.frontend}/node_modules", f"{keep.trash}/node_modules")
-            cache = () if self.cache else ("--cache", f"{keep.trash}/cache")
-            words = (*COMMANDS[self.packager], *(cache if self.packager == "npm" else ()))
+            words = (*COMMANDS[self.packager], *self._past(f"{keep.trash}/cache"))
             run_node(host, self.frontend, words)
         finally:
             if self.frozen:  # the project has no lock, and gets none by this
@@ -81,6 +81,10 @@ class NewNodeModules(Action):
         if mine and host.read(lock) == host.read(self._ours(keep)):
             host.rename(lock, f"{keep.trash}/package-lock.json")
         return None
+
+    def _past(self, empty: str) -> tuple[str, ...]:
+        """Return the words that lead npm past its cache, to an empty one."""
+        return ("--cache", empty) if self.packager == "npm" and not self.cache else ()
 
     @staticmethod
     def _ours(keep: Keep) -> str:

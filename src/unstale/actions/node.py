@@ -52,7 +52,7 @@ class InstallNodeModules(Action):
 class Rebuild(Action):
     """Build the front end beside the present output, then swap: a build that fails leaves the former one.
 
-    `anew`: also where nothing is newer than the build.
+    `anew`: also where nothing is newer than the build, and nothing of the former one is left to it.
     """
 
     risk: ClassVar[Risk] = Risk.DISRUPTIVE
@@ -87,8 +87,7 @@ class Rebuild(Action):
     def apply(self, host: Host, keep: Keep) -> None:
         hide(host, keep.trash)
         if self.kind != "vite":
-            _copy(host, self.dist, f"{keep.trash}/build")
-            run_node(host, self.frontend, self.command)
+            self._in_place(host, f"{keep.trash}/build")
             return
         made = f"{keep.trash}/made"
         words = (
@@ -104,6 +103,20 @@ class Rebuild(Action):
                 next=self.preview()[0],
             )
         swap(host, made, self.dist, f"{keep.trash}/build")
+
+    def _in_place(self, host: Host, kept: str) -> None:
+        """Build where only the script knows the place; `anew` from nothing, since nobody is served meanwhile."""
+        if self.anew:
+            host.rename(self.dist, kept)
+        else:
+            _copy(host, self.dist, kept)
+        run_node(host, self.frontend, self.command)
+        if host.stat(self.dist) is None:
+            raise Failed(
+                what="the build made nothing",
+                why=f"{self.dist} is not there after it",
+                next=self.preview()[0],
+            )
 
 
 def _copy(host: Host, source: str, target: str) -> None:

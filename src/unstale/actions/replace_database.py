@@ -9,7 +9,7 @@ from unstale.action import Action, Keep
 from unstale.errors import Absent, Failed, UnstaleError
 from unstale.facts.sqlite import Databases
 from unstale.layer import Layer, Risk
-from unstale.store import Store, refusal, written_since
+from unstale.store import Store, unaccepted, written_since
 from unstale.stores.find import AnyStore
 from unstale.stores.note import digest_noted
 from unstale.stores.sqlite import SqliteStore
@@ -122,9 +122,7 @@ class PutDatabaseBack(Action):
 
     def unacceptable(self, host: Host) -> str | None:
         """Return why what is there now must not be given up: rows that would be lost, and that nobody accepted."""
-        lost = self.losses(host)
-        total = sum(lost.values())
-        return None if not lost or total == self.accept else refusal(lost)
+        return unaccepted(self.losses(host), self.accept)
 
 
 def in_use(store: AnyStore, facts: Facts) -> str | None:

@@ -12,7 +12,7 @@ from unstale.action import Action, Keep
 from unstale.errors import Failed
 from unstale.facts.sqlite import Databases
 from unstale.layer import Layer, Risk
-from unstale.store import refusal
+from unstale.store import unaccepted
 
 if TYPE_CHECKING:
     from unstale.fact import Facts
@@ -149,9 +149,7 @@ class RestoreDatabase(Action):
 
     def unacceptable(self, host: Host) -> str | None:
         """Return why it must not be restored now: the rows that would be lost, and that nobody accepted."""
-        lost = self.losses(host)
-        total = sum(lost.values())
-        return None if not lost or total == self.accept else refusal(lost)
+        return unaccepted(self.losses(host), self.accept)
 
 
 def _replaced(keep: Keep) -> str:

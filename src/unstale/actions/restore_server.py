@@ -10,7 +10,7 @@ from unstale.action import Action, Keep
 from unstale.actions.replace_database import PutDatabaseBack, in_use
 from unstale.errors import Failed
 from unstale.layer import Layer, Risk
-from unstale.store import Digest, refusal, written_since
+from unstale.store import Digest, unaccepted, written_since
 from unstale.stores.find import AnyStore
 
 if TYPE_CHECKING:
@@ -81,9 +81,7 @@ class RestoreServer(Action):
 
     def unacceptable(self, host: Host) -> str | None:
         """Return why what is there now must not be given up: rows that would be lost, and that nobody accepted."""
-        lost = self.losses(host)
-        total = sum(lost.values())
-        return None if not lost or total == self.accept else refusal(lost)
+        return unaccepted(self.losses(host), self.accept)
 
     def _noted(self, host: Host) -> Digest:
         try:

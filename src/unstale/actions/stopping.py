@@ -18,8 +18,9 @@ from unstale.facts.app_process import AppProcess
 from unstale.facts.commands import wraps
 from unstale.facts.environ import environ_of
 from unstale.facts.processes import ProcessTable
+from unstale.facts.sockets import listening_ports
 from unstale.host import Host, Ident
-from unstale.redact import mask_words
+from unstale.redact import MASK, mask_words
 
 
 def stop(facts: Facts, process: AppProcess, place: str) -> None:
@@ -35,6 +36,9 @@ def stop(facts: Facts, process: AppProcess, place: str) -> None:
         end(host, family(host, Ident(process.pid, process.ticks)))
         return
     start = startable(host, process.pid, place)
+    if process.role == "server" and not start.ports:  # a reloader leaves the port to its child
+        inside = tuple(each.pid for each in family(host, Ident(process.pid, process.ticks)))
+        start = replace(start, ports=listening_ports(host, inside))
     top, shell = Ident(process.pid, process.ticks), ""
     if process.role == "dev":
         top, shell = _wrapper(facts, process)
@@ -44,7 +48,7 @@ def stop(facts: Facts, process: AppProcess, place: str) -> None:
         process.pid, process.ticks
     )  # it goes first: npm and sh end when what they run has ended
     terminal = process.owner == "terminal"
-    words = shlex.join(mask_words(start.argv))
+    words = " ".join(each if MASK in each else shlex.quote(each) for each in mask_words(start.argv))
     keep_start(host, path, start=start, own=own, terminal=terminal, words=words)
     end(host, (own, *(each for each in family(host, top) if each != own)))
 

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from unstale import __version__, codec
-from unstale.check import Check, catalogue
-from unstale.cli.options import facts_for, selection
+from unstale.check import catalogue
+from unstale.cli.options import facts_for, left_out_by
 from unstale.cli.progress import noticed
 from unstale.errors import UsageError
 from unstale.examine import examine
@@ -81,7 +81,7 @@ def command(
     bare = tuple(map(without_password, urls))
     options = Options(fast, offline, bare, allow_import, copy_limit * 1024 * 1024)
     facts = _replayed(Path(replay)) if replay else facts_for(directory or path, options)
-    left_out = _left_out(facts, only, skip)
+    left_out = left_out_by(facts, only, skip)
     with noticed(facts):
         report = examine(facts, catalogue(), left_out=left_out, strict=strict)
     if record:
@@ -122,19 +122,6 @@ def _write(path: Path, content: str) -> None:
             why=error.strerror or str(error),
             next="Name another file.",
         ) from None
-
-
-def _left_out(facts: Facts, only: str, skip: str) -> dict[str, str]:
-    """Return code → what leaves it out; settings count as a flag."""
-    wanted, unwanted = selection(only), selection(skip)
-    by_settings = selection(",".join(facts.project.settings.check.get("skip", [])))
-
-    def named(check: Check, words: frozenset[str]) -> bool:
-        return bool({check.code, check.layer.value} & words)
-
-    left_out = {each.code: "--only" for each in catalogue() if wanted and not named(each, wanted)}
-    left_out |= {each.code: "settings" for each in catalogue() if named(each, by_settings)}
-    return left_out | {each.code: "--skip" for each in catalogue() if named(each, unwanted)}
 
 
 def _record(path: Path, facts: Facts) -> None:

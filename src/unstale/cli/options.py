@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from unstale.check import catalogue
+from unstale.check import Check, catalogue
 from unstale.detect import find_project
 from unstale.errors import Refused, UsageError
 from unstale.fact import Facts, Options
@@ -41,6 +41,19 @@ def selection(text: str) -> frozenset[str]:
                 next=f"Did you mean {near}?" if near else "unstale codes",
             )
     return words
+
+
+def left_out_by(facts: Facts, only: str = "", skip: str = "") -> dict[str, str]:
+    """Return code → what leaves it out; settings count as a flag."""
+    wanted, unwanted = selection(only), selection(skip)
+    by_settings = selection(",".join(facts.project.settings.check.get("skip", [])))
+
+    def named(check: Check, words: frozenset[str]) -> bool:
+        return bool({check.code, check.layer.value} & words)
+
+    left_out = {each.code: "--only" for each in catalogue() if wanted and not named(each, wanted)}
+    left_out |= {each.code: "settings" for each in catalogue() if named(each, by_settings)}
+    return left_out | {each.code: "--skip" for each in catalogue() if named(each, unwanted)}
 
 
 def consent(question: str, *, yes: bool) -> None:

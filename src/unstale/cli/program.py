@@ -25,6 +25,7 @@ COMMANDS = {
     "log": "What was changed, when and by whom.",
     "db": "The databases: status, backup, restore, migrate, adopt.",
     "reset": "Start from clean: everything derived is made anew, and undo brings it back.",
+    "checklist": "The folk checklist and ours, each point verified now, with evidence.",
     "explain": "What a code proves and how it is repaired; also folk habits such as pip-cache.",
     "codes": "Every code with its title and kind of fix.",
     "init": "Write a commented unstale.toml from what is found here.",

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from unstale.detect.files import Files
+from unstale.detect.files import ENTRY_NAMES, Files
 from unstale.project import Backend
 from unstale.settings import Settings
 
@@ -30,9 +30,19 @@ def backends(files: Files, settings: Settings) -> list[Backend]:
             for table in settings.backends
         ]
     marked = {path.parent for path in files.named(*_MARKERS)}
-    found = [_backend(place, files, {}) for place in sorted(marked)]
+    return _apps(marked, files) or _apps(_with_environment(files), files)
+
+
+def _apps(places: set[Path], files: Files) -> list[Backend]:
+    found = [_backend(place, files, {}) for place in sorted(places)]
     found = [each for each in found if each.kind != "python"]
     return [each for each in found if not any(_holds(each, other) for other in found)]
+
+
+def _with_environment(files: Files) -> set[Path]:
+    """Return the directories that have a virtual environment beside an app, though nothing says what is in it."""
+    places = {files.root, *(path.parent for path in files.named(*ENTRY_NAMES))}
+    return {each for each in places if any(map(_environment, (each / ".venv", each / "venv")))}
 
 
 def _holds(outer: Backend, other: Backend) -> bool:

@@ -12,7 +12,7 @@ PRUNED = (
     *(".git", "node_modules", "__pycache__", ".unstale", ".venv", "venv", ".tox", ".nox", ".next"),
     *("site-packages", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".idea", ".vscode"),
 )
-_ENTRY_NAMES = frozenset({"main.py", "app.py", "wsgi.py", "asgi.py"})
+ENTRY_NAMES = frozenset({"main.py", "app.py", "wsgi.py", "asgi.py"})
 _SOURCES = 500
 
 
@@ -40,7 +40,7 @@ class Files:
             return []
         prefix = "" if place == self.root else f"{place.relative_to(self.root)}/"
         found = [path for path in self.paths if path.endswith(".py") and path.startswith(prefix)]
-        found.sort(key=lambda path: (path.count("/"), name_of(path) not in _ENTRY_NAMES, path))
+        found.sort(key=lambda path: (path.count("/"), name_of(path) not in ENTRY_NAMES, path))
         return [self.root / path for path in found[:_SOURCES]]
 
 

@@ -31,16 +31,19 @@ def foreign(url: str) -> bool:
     return "://" in url and not url.startswith("sqlite")
 
 
+def unresolved(url: str) -> bool:
+    """Return whether a program completes the URL: "sqlite:///{here}/app.db"."""
+    return _UNRESOLVED.search(url) is not None
+
+
 def postgres(url: str) -> bool:
     """Return whether the URL names a PostgreSQL database, through any driver."""
-    return re.match(r"postgres(?:ql)?(?:\+\w+)?://", url) is not None and not _UNRESOLVED.search(
-        url
-    )
+    return re.match(r"postgres(?:ql)?(?:\+\w+)?://", url) is not None and not unresolved(url)
 
 
 def _named(url: str) -> str | None:
     found = _SQLITE.fullmatch(url.strip())
-    if found is None or _UNRESOLVED.search(url):
+    if found is None or unresolved(url):
         return None
     path = (found[1] or "").partition("?")[0].removeprefix("file:")
     return None if path in ("", ":memory:") or path.startswith(":memory:") else path

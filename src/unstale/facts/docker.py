@@ -123,18 +123,24 @@ def engine(host: Host) -> str:
 
 def ask(host: Host, socket: str, path: str, *, text: bool = False) -> Any:
     """GET a path of the Engine API. Raises Unavailable with the engine's own words."""
+    body = told(host, socket, path)
+    try:
+        return None if text else json.loads(body)
+    except ValueError:
+        raise Unavailable(
+            what=f"Docker did not answer {path}", why="its answer broke off", next="docker ps"
+        ) from None
+
+
+def told(host: Host, socket: str, path: str) -> bytes:
+    """Return the bytes that the Engine API answers to a GET. Raises Unavailable as `ask` does."""
     answer = host.get(
         f"http://docker{path}", socket_path=socket, limit=64_000_000, timeout=_TIMEOUT
     )
     if answer.status != 200:  # noqa: PLR2004 - RFC 9110, 15.3.1
         why = answer.body.decode("utf-8", "replace").strip()
         raise Unavailable(what=f"Docker did not answer {path}", why=why[:200], next="docker ps")
-    try:
-        return None if text else json.loads(answer.body)
-    except ValueError:
-        raise Unavailable(
-            what=f"Docker did not answer {path}", why="its answer broke off", next="docker ps"
-        ) from None
+    return answer.body
 
 
 def _ours(facts: Facts, labels: dict[str, str]) -> bool:

@@ -153,9 +153,15 @@ def _look(facts: Facts, target: tuple[str, int, bool], routes: tuple[str, ...]) 
         told = _ask(facts, f"{url}{route}", "application/json")
         if told is None:
             return _Look(url, pid, page, tuple(health), f"{url}{route}", reloading)
-        if told.status != 404:  # noqa: PLR2004 - no such route
+        if told.status != 404 and not _is_the_page(told, page):  # noqa: PLR2004 - no such route
             health.append(Health(f"{url}{route}", pid, told.status, contradiction(told)))
     return _Look(url, pid, page, tuple(health))
+
+
+def _is_the_page(answer: Answer, page: Page) -> bool:
+    """Return whether it is the answer at / again: a single-page app answers every path with its one page."""
+    html = "html" in (answer.header("content-type") or "")
+    return html and hashlib.sha256(answer.body).hexdigest() == page.digest
 
 
 def _mute(looks: tuple[_Look, ...]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ def as_json(report: Report) -> dict[str, Any]:
     return {
         "schema": "unstale.report/1",
         "version": __version__,
-        "made_at": _time(report.made_at),
+        "made_at": time_as_json(report.made_at),
         "took_s": round(report.took_s, 3),
         "verdict": report.verdict.value,
         "project": {
@@ -78,8 +78,8 @@ def _finding(report: Report, reported: Reported) -> dict[str, Any]:
         "title": reported.title,
         "subject": printable(finding.subject),
         "because": printable(finding.because),
-        "want": _evidence(finding.want),
-        "have": _evidence(finding.have),
+        "want": evidence_as_json(finding.want),
+        "have": evidence_as_json(finding.have),
         "root": reported.root,
         "pids": list(finding.pids),
         "paths": [printable(report.project.relative(path)) for path in finding.paths],
@@ -94,13 +94,15 @@ def _finding(report: Report, reported: Reported) -> dict[str, Any]:
     }
 
 
-def _evidence(evidence: Evidence) -> dict[str, str]:
+def evidence_as_json(evidence: Evidence) -> dict[str, str]:
+    """Return an evidence as every format of ours writes it."""
     return {
         "value": printable(evidence.value),
         "source": printable(evidence.source),
-        "seen_at": _time(evidence.seen_at),
+        "seen_at": time_as_json(evidence.seen_at),
     }
 
 
-def _time(moment: datetime) -> str:
+def time_as_json(moment: datetime) -> str:
+    """Return a time in UTC, to the second."""
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

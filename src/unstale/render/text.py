@@ -5,15 +5,12 @@ Prose is wrapped between words. A command, an edit or a path is never broken, so
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass
-
-from rich.console import Console
 from rich.text import Text
 
 from unstale.action import Action
 from unstale.layer import Severity, State
 from unstale.redact import printable
+from unstale.render.page import Page, console, trimmed
 from unstale.report import Report, Reported
 
 # Readable on dark and on light; bold yellow is not: many terminals show it bright.
@@ -31,7 +28,6 @@ _SEVERITIES = {
     Severity.NOTE: ("i", "cyan"),
 }
 _PREVIEW = 8
-_NARROWEST = 20
 
 
 def report(
@@ -43,59 +39,21 @@ def report(
     colour: bool | None = None,
 ) -> str:
     """Return the report as text; width and colour are stdout's unless given."""
-    console = _console(width, colour=colour)
-    page = _Page(console, seen)
-    with console.capture() as written:
+    page = Page(console(width, colour=colour), seen.project.root)
+    with page.console.capture() as written:
         if not quiet:
-            _head(page)
-            _chain(page)
-            _findings(page)
-            _others(page)
+            _head(page, seen)
+            _chain(page, seen)
+            _findings(page, seen)
+            _others(page, seen)
             if verbose:
-                _proven(page)
-        _verdict(page)
-    return "\n".join(line.rstrip() for line in written.get().rstrip("\n").split("\n"))
+                _proven(page, seen)
+        _verdict(page, seen)
+    return trimmed(written.get())
 
 
-def _console(width: int | None, *, colour: bool | None) -> Console:
-    out = Console()
-    if colour is None:
-        colour = sys.stdout.isatty() and out.color_system is not None and not out.no_color
-    return Console(
-        width=width or out.width,
-        height=out.height,  # without it rich gives every dumb terminal 80 columns
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        no_color=not colour,
-        highlight=False,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    console: Console
-    seen: Report
-
-    def text(self, words: str, style: str = "") -> Text:
-        """Return the words with paths relative to the project, where the reader stands."""
-        return Text(printable(words.replace(f"{self.seen.project.root}/", "")), style)
-
-    def prose(self, body: Text, indent: int = 0, lead: tuple[str, str] = ("", "")) -> None:
-        """Print words after their lead; further lines hang below the first."""
-        hang = indent + len(lead[0])
-        body.overflow = "ignore"  # else rich breaks a path that is longer than the line
-        first, *rest = body.wrap(self.console, max(self.console.width - hang, _NARROWEST))
-        self.whole(Text.assemble(lead, first), indent)
-        for line in rest:
-            self.whole(line, hang)
-
-    def whole(self, line: Text, indent: int) -> None:
-        """Print one line, however long."""
-        self.console.print(Text(" " * indent).append_text(line), soft_wrap=True)
-
-
-def _head(page: _Page) -> None:
-    project = page.seen.project
+def _head(page: Page, seen: Report) -> None:
+    project = seen.project
     parts = ", ".join(f"{kind} in {path}" if path != "." else kind for kind, path in project.parts)
     name = (printable(project.name), "bold")
     root = (printable(str(project.root)), "dim")
@@ -103,8 +61,8 @@ def _head(page: _Page) -> None:
     page.console.print()
 
 
-def _chain(page: _Page) -> None:
-    layers = page.seen.layers
+def _chain(page: Page, seen: Report) -> None:
+    layers = seen.layers
     here = [each for each in layers if each.summary or each.state is not State.ABSENT]
     for line in here:
         symbol, style = _STATES[line.state]
@@ -118,9 +76,9 @@ def _chain(page: _Page) -> None:
     page.console.print()
 
 
-def _findings(page: _Page) -> None:
+def _findings(page: Page, seen: Report) -> None:
     order = list(Severity)
-    findings = page.seen.findings
+    findings = seen.findings
     roots = [each for each in findings if each.root is None]
     roots.sort(key=lambda each: order.index(each.finding.severity))
     for root in roots:
@@ -129,7 +87,7 @@ def _findings(page: _Page) -> None:
             _finding(page, consequence, "  └─ ", root)
 
 
-def _finding(page: _Page, each: Reported, branch: str = "", root: Reported | None = None) -> None:
+def _finding(page: Page, each: Reported, branch: str = "", root: Reported | None = None) -> None:
     finding = each.finding
     symbol, style = _SEVERITIES[finding.severity]
     mark = f"{branch}{symbol} "
@@ -147,7 +105,7 @@ def _finding(page: _Page, each: Reported, branch: str = "", root: Reported | Non
     page.console.print()
 
 
-def _fix(page: _Page, code: str, action: Action, indent: int) -> None:
+def _fix(page: Page, code: str, action: Action, indent: int) -> None:
     undo = ", can be undone" if action.undoable else ""
     title = page.text(action.title()).append(f"  ({action.risk.word}{undo})", "dim")
     page.prose(title, indent, ("fix   ", "dim"))
@@ -159,37 +117,36 @@ def _fix(page: _Page, code: str, action: Action, indent: int) -> None:
         page.whole(Text(more, "dim"), indent + 6)
 
 
-def _others(page: _Page) -> None:
+def _others(page: Page, seen: Report) -> None:
     reasons: dict[tuple[str, str], list[str]] = {}
-    for unknown in page.seen.unknown:
+    for unknown in seen.unknown:
         reasons.setdefault((unknown.because, unknown.next), []).append(unknown.code)
     for (because, following), codes in reasons.items():
         names = ", ".join(dict.fromkeys(codes))
         page.prose(page.text(f"{names} not checked: {because}"), 0, ("? ", "magenta"))
         page.prose(page.text(following, "dim"), 2, ("next: ", "dim"))
-    for crashed in page.seen.crashed:
+    for crashed in seen.crashed:
         page.prose(page.text(f"{crashed.code} crashed: {crashed.what}"), 0, ("☠ ", "bold red"))
         page.whole(page.text(f"at {crashed.where}", "dim"), 2)
         again = "report this bug with a recording: unstale check --record facts.json"
         page.prose(Text(again, "dim"), 2, ("next: ", "dim"))
-    for silenced in page.seen.silenced:
+    for silenced in seen.silenced:
         shown = page.text(f"{silenced.code} silenced: {silenced.reason}", "dim")
         page.prose(shown, 0, ("- ", "dim"))
-    if page.seen.unknown or page.seen.crashed or page.seen.silenced:
+    if seen.unknown or seen.crashed or seen.silenced:
         page.console.print()
 
 
-def _proven(page: _Page) -> None:
-    for each in page.seen.proven:
+def _proven(page: Page, seen: Report) -> None:
+    for each in seen.proven:
         page.prose(page.text(f"{each.code} {each.fresh.subject}"), 0, ("✓ ", "green"))
         page.prose(page.text(each.fresh.have.value), 2)
         page.whole(page.text(each.fresh.have.source, "dim"), 2)
-    if page.seen.proven:
+    if seen.proven:
         page.console.print()
 
 
-def _verdict(page: _Page) -> None:
-    seen = page.seen
+def _verdict(page: Page, seen: Report) -> None:
     found = {severity.value: len(seen.of(severity)) for severity in Severity}
     found |= {"not checked": len(seen.unknown), "crashed": len(seen.crashed)}
     counts = ", ".join(f"{number} {word}" for word, number in found.items() if number)
