@@ -92,7 +92,9 @@ def committed(site: Site, manifest: Manifest) -> None:
 def tree(place: Path) -> dict[str, bytes | str]:
     """Return every path below with its bytes, or where it leads."""
     return {
-        str(path.relative_to(place)): str(path.readlink()) if path.is_symlink() else path.read_bytes()
+        str(path.relative_to(place)): str(path.readlink())
+        if path.is_symlink()
+        else path.read_bytes()
         for path in sorted(place.rglob("*"))
         if path.is_symlink() or path.is_file()
     }

@@ -20,7 +20,6 @@ from unstale.actions.make_release import DiscardRelease, FinishRelease, MakeRele
 from unstale.actions.releasing import Wanted, releasing
 from unstale.deploy.shared import links
 from unstale.errors import Failed, Refused, UsageError
-from unstale.hands import ticks
 from unstale.journal import Journal
 from unstale.local import LocalHost
 from unstale.recover import recover, undecided
@@ -203,8 +202,8 @@ def test_submodules_and_lfs_files_are_named_as_not_exported(shop: Site, tmp_path
     shop.commit("and their rule")
     made(shop)
     assert known(shop)[0].not_exported == (
-        "the content of movie.bin, which is in Git LFS",
         "the submodule theirs",
+        "the content of movie.bin, which is in Git LFS",
     )
 
 
@@ -304,7 +303,8 @@ def test_full_disk_in_the_export_gives_all_room_back(shop: Site, tmp_path: Path)
         free = os.statvfs(disk).f_bavail
         (outcome,) = release(shop, only=1)
         assert outcome.state == "failed"
-        assert "No space left on device" in outcome.note
+        assert "unable to write file" in outcome.note
+        assert f"df -h {disk}/home/releases" in outcome.note
         assert "taken back" in outcome.note
         assert os.statvfs(disk).f_bavail >= free - 4  # the empty directories
         assert os.listdir(disk / "home/releases") == []
@@ -363,7 +363,7 @@ def decided(site: Site) -> str:
     facts = facts_of(site)
     recover(facts, str)
     assert undecided(Journal(facts.project.state).lines()) == ()
-    assert [each for each in home(site).path.rglob("*.removing")] == []
+    assert list(home(site).path.rglob("*.removing")) == []
     manifests = known(site)
     names = os.listdir(home(site).releases) if home(site).releases.exists() else []
     assert [each.id for each in manifests] == names
@@ -387,7 +387,9 @@ def test_kill_at_any_point_leaves_no_half_release(shop: Site, *, dirty: bool) ->
     assert states[-1] == "ready"
     assert set(states) <= {"gone", "building", "ready"}
     assert number > 20
-    print(f"\nkilled at {number - 2} points: {[(each, states.count(each)) for each in sorted(set(states))]}")
+    print(
+        f"\nkilled at {number - 2} points: {[(each, states.count(each)) for each in sorted(set(states))]}"
+    )
 
 
 def shutil_rmtree(place: Path) -> None:
@@ -401,27 +403,29 @@ def test_kill_while_git_writes_leaves_nothing(shop: Site) -> None:
         (shop.root / f"app/file{number}.txt").write_text(str(number) * 2000)
     shop.commit("many files")
     code = "import sys; sys.path[:0] = ['tests', '.']; from release_yard import *; from changes import found; from pathlib import Path\n"
-    code += "class S: pass\n"
     code += f"facts = found(Path({str(shop.root)!r})); print('go', flush=True)\n"
     code += "from unstale.actions.releasing import Wanted, releasing\n"
-    code += f"print(released(facts, *releasing(facts, Wanted({head(shop)!r}, server='uvicorn'))[:1]))\n"
+    code += (
+        f"print(released(facts, *releasing(facts, Wanted({head(shop)!r}, server='uvicorn'))[:1]))\n"
+    )
     cut = 0
-    for delay in (0.05, 0.08, 0.11, 0.14, 0.17, 0.2):
+    for delay in (0.06, 0.1, 0.14, 0.18):
         child = subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent.parent
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parent.parent.parent,
         )
         assert child.stdout
         child.stdout.readline()
-        identity = ticks(child.pid)
         time.sleep(delay)
         child.kill()
         rest = child.stdout.read()
         child.wait()
         child.stdout.close()
-        assert identity
         cut += not rest
         state = decided(shop)
-        assert state == "gone" if not rest else state == "building"
+        assert state in ("gone", "building"), rest
         for each in known(shop):
+            assert len(list(home(shop).release(each.id).glob("app/file*.txt"))) == 300
             shutil_rmtree(home(shop).release(each.id))
     assert cut

@@ -78,10 +78,11 @@ class MakeRelease(Action):
             hide(host, place)
         for each in (home.path, home.releases, release):
             host.makedirs(str(each), 0o755)
+        self._unseen(host)
         host.write(str(home.marker(self.id)), b"", 0o644)
         begun = Manifest(self.id, self.commit, self.dirty, self.message, host.now())
         manifest.write(host, home, begun)
-        but = (*(each.path for each in self.links), *self._inner())
+        but = tuple(each.path for each in self.links)
         try:
             made = export(host, self.root, self.commit, release, scratch, dirty=self.dirty, but=but)
         finally:
@@ -98,10 +99,11 @@ class MakeRelease(Action):
     def _home(self) -> Home:
         return Home(Path(self.home))
 
-    def _inner(self) -> tuple[str, ...]:
-        """Return the home itself where it lies in the checkout: no release holds the others."""
-        inside = Path(self.home).is_relative_to(self.root)
-        return (str(Path(self.home).relative_to(self.root)),) if inside else ()
+    def _unseen(self, host: Host) -> None:
+        """Let the home ignore itself in git where it lies in the checkout: no release holds the others."""
+        place = Path(self.home)
+        if place.is_relative_to(self.root) and host.stat(f"{place}/.gitignore") is None:
+            host.write(f"{place}/.gitignore", b"*\n", 0o644)
 
 
 @dataclass(frozen=True, slots=True)
