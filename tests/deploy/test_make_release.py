@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from changes import filled, mounted
+from changes import filled, mounted, undone
 from release_yard import committed, facts_of, head, home, known, releasable, release, released, tree
 
 from unstale.actions.make_release import DiscardRelease, FinishRelease, MakeRelease
 from unstale.actions.releasing import Wanted, releasing
+from unstale.deploy.manifest import change
 from unstale.deploy.shared import links
 from unstale.errors import Failed, Refused, UsageError
 from unstale.journal import Journal
@@ -78,12 +79,26 @@ def test_working_tree_is_released_with_what_git_does_not_ignore(shop: Site) -> N
     assert known(shop)[0].dirty
 
 
-def test_home_that_is_not_ignored_is_in_no_release(shop: Site) -> None:
-    shop.write("unstale.toml", '[deploy]\nhome = "site"\n')
-    for _ in range(2):
-        place = made(shop, dirty=True)
-    assert place.is_relative_to(shop.root / "site")
-    assert not (place / "site").exists()
+@pytest.mark.parametrize("said", ['"site"', '"."', '".."', "7", '""'])
+def test_home_among_the_code_or_above_it_is_a_usage_error(shop: Site, said: str) -> None:
+    shop.write("unstale.toml", f"[deploy]\nhome = {said}\n")
+    with pytest.raises(UsageError, match="cannot use"):
+        home(shop)
+
+
+def test_release_is_taken_back_by_undo_until_it_is_committed(shop: Site) -> None:
+    facts = facts_of(shop)
+    steps = releasing(facts, Wanted(head(shop), server="uvicorn"))
+    chosen = [each for each in steps if isinstance(each, MakeRelease | FinishRelease)]
+    released(facts, *chosen)
+    run = Journal(facts.project.state).lines()[-1].run
+    (manifest,) = known(shop)
+    committed(shop, manifest)
+    with pytest.raises(Refused, match="it was deployed"):
+        undone(facts, run)
+    change(facts.host, home(shop), manifest.id, status="ready")
+    undone(facts, run)
+    assert os.listdir(home(shop).releases) == []
 
 
 def test_database_env_file_and_uploads_are_linked_and_stay_where_they_are(shop: Site) -> None:

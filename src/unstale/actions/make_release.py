@@ -78,7 +78,6 @@ class MakeRelease(Action):
             hide(host, place)
         for each in (home.path, home.releases, release):
             host.makedirs(str(each), 0o755)
-        self._unseen(host)
         host.write(str(home.marker(self.id)), b"", 0o644)
         begun = Manifest(self.id, self.commit, self.dirty, self.message, host.now())
         manifest.write(host, home, begun)
@@ -98,12 +97,6 @@ class MakeRelease(Action):
     @property
     def _home(self) -> Home:
         return Home(Path(self.home))
-
-    def _unseen(self, host: Host) -> None:
-        """Let the home ignore itself in git where it lies in the checkout: no release holds the others."""
-        place = Path(self.home)
-        if place.is_relative_to(self.root) and host.stat(f"{place}/.gitignore") is None:
-            host.write(f"{place}/.gitignore", b"*\n", 0o644)
 
 
 @dataclass(frozen=True, slots=True)

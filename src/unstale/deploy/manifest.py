@@ -16,6 +16,7 @@ from unstale.host import Host
 SCHEMA = "unstale.release/1"
 BUILDING, READY, COMMITTED, FAILED = "building", "ready", "committed", "failed"
 STATUSES = (BUILDING, READY, COMMITTED, FAILED)
+_LISTS = ("not_exported", "linked", "front_ends", "heads")
 _TIMES = ("made_at", "ready_at", "ended_at")
 
 
@@ -170,6 +171,8 @@ def _document(manifest: Manifest) -> dict[str, Any]:
 def _manifest(document: Any, name: str) -> Manifest:
     if document["schema"] != SCHEMA:
         raise ValueError(f"its schema is {document['schema']}")
+    if not all(isinstance(document[each], list) for each in _LISTS):
+        raise TypeError("what must be a list is none")
     found = codec.decode(Manifest, document)
     if not isinstance(found, Manifest) or found.id != name:
         raise ValueError(f"it is of {document['id']}")
