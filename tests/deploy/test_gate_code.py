@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from release_yard import committed, facts_of, head, home, known, releasable, rel
 
 from unstale.actions.gate_code import GateCode
 from unstale.actions.releasing import Wanted, releasing
-from unstale.deploy.manifest import Manifest
+from unstale.deploy.manifest import Manifest, change
 from unstale.perform import Outcome
 
 if TYPE_CHECKING:
@@ -223,3 +224,16 @@ def test_next_release_is_made_where_the_serving_one_runs(shop: Site, tmp_path: P
     finally:
         child.kill()
         child.wait()
+
+
+def test_next_try_after_a_failed_gate_resolves_nothing_again(shop: Site) -> None:
+    first, outcome = gated(shop, words="raise RuntimeError\n")
+    assert outcome.state == "failed"
+    facts = facts_of(shop)
+    assert first.environment is not None
+    marked = replace(first.environment, resolved=(*first.environment.resolved, "six==1.17.0"))
+    change(facts.host, home(shop), first.id, environment=marked)
+    second, outcome = gated(shop, words="GREETING = 'one'\n")
+    assert outcome.state == "done", outcome.note
+    assert second.environment is not None
+    assert second.environment.resolved == marked.resolved

@@ -247,3 +247,22 @@ def test_full_disk_in_the_install_gives_all_room_back(shop: Site, tmp_path: Path
 
 def steps(site: Site) -> tuple[object, ...]:
     return releasing(facts_of(site), Wanted(head(site), server="uvicorn"))
+
+
+def test_what_is_installed_from_elsewhere_becomes_a_copy(shop: Site, tmp_path: Path) -> None:
+    """No lock names it, and the app imports it: unpublished libraries are installed like this."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    text = '[project]\nname = "ours"\nversion = "1"\n[tool.setuptools]\npy-modules = ["ours"]\n'
+    (outside / "pyproject.toml").write_text(text)
+    (outside / "ours.py").write_text("NAME = 'ours'\n")
+    uv(shop, "venv", "-q", ".venv")
+    python = shop.root / ".venv/bin/python"
+    uv(shop, "pip", "install", "-q", "--python", str(python), "-e", str(outside))
+    outcomes = release(shop, only=2)
+    assert outcomes[-1].state == "done", outcomes[-1].note
+    assert f"ours is a copy of {outside}" in outcomes[-1].note
+    (outside / "ours.py").write_text("NAME = 'another'\n")
+    made = home(shop).environment(known(shop)[-1].id) / "bin/python"
+    words = [made, "-B", "-c", "import ours; print(ours.NAME)"]
+    assert subprocess.run(words, capture_output=True, text=True, cwd="/").stdout == "ours\n"

@@ -93,8 +93,12 @@ class Releases:
         return next((each for each in self.known if each.id == name), None)
 
     def usable(self) -> tuple[Manifest, ...]:
-        """Return those that were built whole and did not fail, newest first."""
-        return tuple(each for each in reversed(self.known) if each.status in (READY, COMMITTED))
+        """Return those from which another may take what was made, newest first: of the failed ones those that were
+        never started, because only their code was at fault.
+        """
+        gated = (each for each in self.known if each.status == FAILED and each.ready_at is None)
+        whole = (each for each in self.known if each.status in (READY, COMMITTED))
+        return tuple(sorted((*gated, *whole), key=lambda each: each.id, reverse=True))
 
 
 def write(host: Host, home: Home, manifest: Manifest) -> None:
