@@ -237,3 +237,29 @@ def test_next_try_after_a_failed_gate_resolves_nothing_again(shop: Site) -> None
     assert outcome.state == "done", outcome.note
     assert second.environment is not None
     assert second.environment.resolved == marked.resolved
+
+
+def test_routes_that_django_imports_at_the_first_request_are_imported_now(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(site.state))
+    for name in ("main", "words", "__init__"):
+        (site.root / f"app/{name}.py").unlink()
+    where = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n'
+    site.write("manage.py", f"import os\n{where}")
+    site.write("shop/__init__.py", "")
+    site.write("shop/settings.py", 'SECRET_KEY = "x"\nROOT_URLCONF = "shop.urls"\n')
+    site.write(
+        "shop/wsgi.py",
+        f"import os\n{where}from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n",
+    )
+    site.write("shop/urls.py", "from shop import views\nurlpatterns = []\n")
+    site.write("requirements.txt", "django\ngunicorn\n")
+    site.commit("Django")
+    outcomes = release(site, server="gunicorn")
+    assert outcomes[-1].state == "failed"
+    assert "cannot import name 'views'" in outcomes[-1].note
+    site.write("shop/views.py", "")
+    site.commit("its views")
+    outcomes = release(site, server="gunicorn")
+    assert outcomes[-1].state == "done", outcomes[-1].note

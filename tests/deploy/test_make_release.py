@@ -39,8 +39,8 @@ def shop(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     return site
 
 
-def made(site: Site, **more: bool) -> Path:
-    (outcome,) = release(site, only=1, **more)
+def made(site: Site, *, dirty: bool = False) -> Path:
+    (outcome,) = release(site, only=1, dirty=dirty)
     assert outcome.state == "done", outcome.note
     return home(site).release(known(site)[-1].id)
 

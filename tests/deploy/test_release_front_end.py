@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,14 +22,18 @@ from unstale.actions.releasing import Wanted, releasing
 from unstale.deploy.assets import AGE, prune_assets, publish
 from unstale.deploy.front_end import inputs
 from unstale.deploy.home import Home
-from unstale.deploy.manifest import Manifest
+from unstale.deploy.manifest import Manifest, read
+from unstale.facts.processes import ProcessTable
+from unstale.journal import Journal
 from unstale.local import LocalHost
 from unstale.perform import Outcome
 from unstale.project import Frontend
+from unstale.recover import recover, undecided
 
 if TYPE_CHECKING:
     from conftest import Site
 
+ROOT = Path(__file__).parent.parent.parent
 MANIFEST = """\
 {"name": "web", "version": "1.0.0", "scripts": {"build": "node build.mjs"}, "dependencies": {"is-number": "7.0.0"}}
 """
@@ -255,3 +262,42 @@ def test_publishing_again_renews_an_assets_time(tmp_path: Path) -> None:
     os.utime(there.assets / "a-1234ABCD.js", (1, 1))
     publish(host, there, tmp_path / "dist", ("a-1234ABCD.js",))
     assert prune_assets(host, there, ()) == 0
+
+
+def test_kill_in_the_install_or_the_build_leaves_no_half_release(shop: Site) -> None:
+    """uv, npm and node go on for a while after their parent: they are ended before anything is removed."""
+    shop.write("web/build.mjs", f"{BUILD}\nawait new Promise((done) => setTimeout(done, 400));\n")
+    shop.write("unstale.toml", f'[deploy]\nhome = "{shop.root.parent}/home"\n')
+    shop.commit("slow, with a home elsewhere")
+    words = (
+        "import sys; sys.path[:0] = ['tests', '.']\n"
+        "from pathlib import Path\n"
+        "from changes import found\n"
+        "from release_yard import released\n"
+        "from unstale.actions.releasing import Wanted, releasing\n"
+        f"facts = found(Path({str(shop.root)!r}))\n"
+        f"steps = releasing(facts, Wanted({head(shop)!r}, server='uvicorn'))\n"
+        "print('go', flush=True)\n"
+        "print(released(facts, *steps)[-1].state)\n"
+    )
+    cut = []
+    for delay in (0.3, 0.8, 1.4, 2.0):
+        child = subprocess.Popen([sys.executable, "-c", words], stdout=subprocess.PIPE, cwd=ROOT)
+        assert child.stdout
+        child.stdout.readline()
+        time.sleep(delay)
+        child.kill()
+        child.wait()
+        child.stdout.close()
+        facts = facts_of(shop)
+        (line, *_) = undecided(Journal(facts.project.state).lines()) or (None,)
+        cut.append(line.data["title"].split(" release")[0] if line else "between")
+        recover(facts, str)
+        standing = [Path(each.cwd) for each in facts.again().get(ProcessTable).processes]
+        assert not any(each.is_relative_to(home(shop).path) for each in standing)
+        for name in os.listdir(home(shop).releases):
+            manifest = read(facts.host, home(shop), name)
+            assert line is None or manifest.status in ("ready", "failed"), cut
+            shutil.rmtree(home(shop).release(name))
+    print(f"\nkilled in: {cut}")
+    assert len({*cut} - {"between"}) > 1, cut

@@ -40,8 +40,8 @@ class Local:
 class ReleaseEnvironment(Action):
     """Make `.venv` in the release, by uv. `base` is the Python, `server` the package that must be in it (uvicorn).
 
-    `local` are installed too where nothing else does.
-    `system`: the environment sees the system's packages. Bytecode of packages is compiled here, once.
+    `local` are installed too where nothing else does. `system`: it sees the system's packages. Bytecode of packages is
+    compiled here, once.
     """
 
     risk: ClassVar[Risk] = Risk.SAFE
