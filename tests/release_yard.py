@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,10 +67,12 @@ def released(facts: Facts, *actions: Action) -> list[Outcome]:
     return outcomes
 
 
-def release(site: Site, *, commit: str = "HEAD", only: int = 5, **more: bool) -> list[Outcome]:
-    """Release a commit by the first `only` steps."""
+def release(
+    site: Site, *, only: int = 5, dirty: bool = False, server: str = "uvicorn"
+) -> list[Outcome]:
+    """Release HEAD by the first `only` steps."""
     facts = facts_of(site)
-    steps = releasing(facts, Wanted(head(site, commit), server="uvicorn", **more))
+    steps = releasing(facts, Wanted(head(site), dirty=dirty, server=server))
     return released(facts, *steps[:only])
 
 
@@ -98,7 +99,3 @@ def tree(place: Path) -> dict[str, bytes | str]:
         for path in sorted(place.rglob("*"))
         if path.is_symlink() or path.is_file()
     }
-
-
-def without_times(manifest: Manifest) -> Manifest:
-    return replace(manifest, ready_at=None, ended_at=None)

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from unstale.action import Action, Decided, Keep
 from unstale.deploy import manifest
 from unstale.deploy.content import Content, content
 from unstale.deploy.home import Home
+from unstale.deploy.judging import (
+    broken_files,
+    importable,
+    served_by_django,
+    unset_settings,
+)
 from unstale.errors import Failed, Unavailable, UnstaleError
 from unstale.fact import Facts, Options
 from unstale.facts.distributions import distributions
 from unstale.facts.environ import environ_of, own_environ
 from unstale.facts.guarded_import import imported
-from unstale.facts.import_names import module
 from unstale.facts.runtime import Runtime
 from unstale.host import Host, Ident
 from unstale.layer import Layer, Risk
 
-_BROKEN = re.compile(
-    r"^\*\*\* (?:Error compiling |Sorry: )?'([^']+)'[^\n]*\n(.*?)(?=^\*\*\* |\Z)",
-    re.MULTILINE | re.DOTALL,
-)
-_LINE = re.compile(r"line (\d+)")
 _SKIPPED = r"/(\.venv|venv|node_modules|\.git|site-packages)/"
-_ELSEWHERE = frozenset({"tests", "test", "docs", "examples", "templates", "fixtures"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +92,8 @@ class GateCode(Action):
         python = f"{self._home.environment(self.id)}/bin/python"
         words = ("-I", "-S", "-m", "compileall", "-q", "-j", "0", "-x", _SKIPPED, place)
         done = host.act((python, *words))
-        broken = list(_broken(done.out, place)) if done.code else []
-        bad = [each for each in broken if _imports(each[0])]
+        broken = list(broken_files(done.out, place)) if done.code else []
+        bad = [each for each in broken if importable(each[0])]
         if bad or (done.code and not broken):
             path, why = bad[0] if bad else ("the code", done.out.strip() or done.err.strip())
             raise Failed(
@@ -130,6 +127,7 @@ class GateCode(Action):
             Runtime(python, None, str(release / self.cwd)),
             app=app,
             want="entry settings",
+            more=served_by_django(host, found.backend, app),
             environ=self._environ(host, found),
         )
         for each in answer["failed"]:
@@ -139,7 +137,7 @@ class GateCode(Action):
                 why=f"{each['error']}{where}",
                 next=f"cd {release / self.cwd} && {python} -c 'import {each['module'] or app}'",
             )
-        for name, missing in _unset(host, found, answer["settings"]):
+        for name, missing in unset_settings(host, found, answer["settings"]):
             raise Failed(
                 what=f"the configuration of release {self.id} is not complete",
                 why=f"{name} needs {', '.join(missing)}",
@@ -163,36 +161,3 @@ class GateCode(Action):
 def _moved(path: str, root: str, release: str) -> str:
     inside = Path(path).is_relative_to(root) and not Path(path).is_relative_to(release)
     return str(Path(release) / Path(path).relative_to(root)) if inside else path
-
-
-def _broken(out: str, place: str) -> Iterator[tuple[str, str]]:
-    """Yield (path, why) of what compileall could not compile."""
-    for path, text in _BROKEN.findall(out):
-        lines = [each.strip() for each in text.splitlines() if each.strip()]
-        line = _LINE.search(text)
-        at = f"line {line[1]}: " if line else ""
-        yield path.removeprefix(f"{place}/"), at + (lines[-1] if lines else "it is broken")
-
-
-def _imports(path: str) -> bool:
-    """Return whether an import can reach the file: a template or a test cannot break the app."""
-    return module(path.removesuffix(".py")) is not None and _ELSEWHERE.isdisjoint(path.split("/"))
-
-
-def _unset(host: Host, found: Content, settings: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    """Yield the project's settings classes that something calls and that do not find their values."""
-    place = found.backend.path
-    for name, each in settings.items():
-        if not each["invalid"]:
-            continue
-        word = name.rpartition(".")[2]
-        own = f"{place}/{name.rpartition('.')[0].replace('.', '/')}"
-        called = re.compile(rf"(?<!class ){re.escape(word)}\(")
-        sources = (
-            host.read(f"{place}/{entry.path}").decode("utf-8", "replace")
-            for entry in host.walk(str(place), (*_ELSEWHERE, ".venv", "node_modules"))
-            if entry.kind == "file" and entry.path.endswith(".py")
-        )
-        mine = host.stat(f"{own}.py") or host.stat(f"{own}/__init__.py")
-        if mine and any(called.search(text) for text in sources):
-            yield name, each["invalid"]

@@ -81,7 +81,7 @@ class MakeRelease(Action):
         host.write(str(home.marker(self.id)), b"", 0o644)
         begun = Manifest(self.id, self.commit, self.dirty, self.message, host.now())
         manifest.write(host, home, begun)
-        but = (*(each.path for each in self.links), *self._inner())
+        but = tuple(each.path for each in self.links)
         try:
             made = export(host, self.root, self.commit, release, scratch, dirty=self.dirty, but=but)
         finally:
@@ -97,11 +97,6 @@ class MakeRelease(Action):
     @property
     def _home(self) -> Home:
         return Home(Path(self.home))
-
-    def _inner(self) -> tuple[str, ...]:
-        """Return the home itself where it lies in the checkout: no release holds the others."""
-        inside = Path(self.home).is_relative_to(self.root)
-        return (str(Path(self.home).relative_to(self.root)),) if inside else ()
 
 
 @dataclass(frozen=True, slots=True)

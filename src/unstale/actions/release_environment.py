@@ -28,11 +28,20 @@ from unstale.redact import mask
 
 
 @dataclass(frozen=True, slots=True)
+class Local:
+    """A distribution that is installed from a directory: of the project, relative to a release, or absolute."""
+
+    name: str
+    path: str
+    editable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseEnvironment(Action):
     """Make `.venv` in the release, by uv. `base` is the Python, `server` the package that must be in it (uvicorn).
 
-    `local` are (path in the project, editable) of what was installed from the checkout; in the release they come from
-    the release. `system`: the environment sees the system's packages. Bytecode of packages is compiled here, once.
+    `local` are installed too where nothing else does. `system`: it sees the system's packages. Bytecode of packages is
+    compiled here, once.
     """
 
     risk: ClassVar[Risk] = Risk.SAFE
@@ -43,7 +52,7 @@ class ReleaseEnvironment(Action):
     root: str
     base: str
     server: str
-    local: tuple[tuple[str, bool], ...] = ()
+    local: tuple[Local, ...] = ()
     system: bool = False
 
     def title(self) -> str:
@@ -78,7 +87,7 @@ class ReleaseEnvironment(Action):
         words = ("venv", "--no-project", "--python", self.base, *seen, prefix)
         run_uv(host, words, prefix, str(release))
         lines = self._install(host, keep, wanted, backend.path)
-        self._install_local(host, release, wanted)
+        said = list(self._install_local(host, release, backend.path))
         made = self._made(host, backend.path)
         if not made.versions(self.server):
             raise Failed(
@@ -95,9 +104,9 @@ class ReleaseEnvironment(Action):
             resolved=lines,
         )
         manifest.change(host, self._home, self.id, environment=installed)
-        return (
-            "" if wanted.exact else f"{wanted.name} is no lock: resolved once, and kept with hashes"
-        )
+        if not wanted.exact:
+            said.append(f"{wanted.name} is no lock: resolved once, and kept with hashes")
+        return "; ".join(said)
 
     @property
     def _home(self) -> Home:
@@ -141,13 +150,17 @@ class ReleaseEnvironment(Action):
         self._uv(host, ("pip", "compile", *interpreter, *shape, "-o", out, wanted.path), cwd)
         return entries(host.read(out).decode("utf-8", "replace"))
 
-    def _install_local(self, host: Host, release: Path, wanted: Asked) -> None:
-        """Install the project's own packages from the release, but where `uv sync` did."""
-        for path, editable in () if wanted.name == "uv.lock" else self.local:
-            place = str(release / path)
-            if host.stat(place) is not None:
-                words = ("--no-deps", *(("-e",) if editable else ()), place)
-                self._pip(host, str(release), *words)
+    def _install_local(self, host: Host, release: Path, backend: Path) -> tuple[str, ...]:
+        """Install what is installed from directories now and is not there yet; return what no lock says, in words."""
+        said = []
+        for each in self.local:
+            place = str(release / each.path)
+            if host.stat(place) is None or self._made(host, backend).versions(each.name):
+                continue
+            self._pip(host, str(release), "--no-deps", *(("-e",) if each.editable else ()), place)
+            if place == each.path:
+                said.append(f"{each.name} is a copy of {place}, which nothing here names")
+        return tuple(said)
 
     def _from(self, host: Host, keep: Keep, cwd: str, lines: tuple[str, ...], *words: str) -> None:
         """Install lines by a file that only we may read: an index's address may hold a password."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from unstale.action import Action
 from unstale.actions.gate_code import GateCode
 from unstale.actions.make_release import FinishRelease, MakeRelease
-from unstale.actions.release_environment import ReleaseEnvironment
+from unstale.actions.release_environment import Local, ReleaseEnvironment
 from unstale.actions.release_front_end import ReleaseFrontEnd
 from unstale.actions.renewing import base_of, configured
 from unstale.deploy.home import home_of, new_id
@@ -139,13 +139,18 @@ def _system(facts: Facts, environment: Environment) -> bool:
     return said == "true"
 
 
-def _local(facts: Facts, environment: Environment | None) -> tuple[tuple[str, bool], ...]:
-    """Return what is installed from the checkout, or from the release that serves, by its path in a release."""
-    home = home_of(facts.project)
-    found = []
+def _local(facts: Facts, environment: Environment | None) -> tuple[Local, ...]:
+    """Return what is installed from directories: of the checkout, or of the release that serves, by its path in a
+    release; of elsewhere as a copy, since a release follows nothing that changes.
+    """
+    home, found = home_of(facts.project), []
     for each in environment.distributions if environment else ():
-        if each.local and Path(each.local).is_relative_to(home.releases):
-            found.append((home.holds(each.local) or ".", each.editable))
-        elif each.local and facts.project.contains(each.local):
-            found.append((facts.project.relative(each.local), each.editable))
+        if each.local is None or facts.host.stat(each.local) is None:
+            continue
+        if Path(each.local).is_relative_to(home.releases):
+            found.append(Local(each.name, home.holds(each.local) or ".", each.editable))
+        elif facts.project.contains(each.local):
+            found.append(Local(each.name, facts.project.relative(each.local), each.editable))
+        else:
+            found.append(Local(each.name, each.local, editable=False))
     return tuple(found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from unstale.deploy.home import MANIFEST, MARKER
 from unstale.errors import Failed
@@ -23,6 +24,8 @@ _QUIET = (
 _LFS_FILTER = b"filter=lfs"
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"  # git-lfs docs/spec.md
 _LFS_LARGEST = 1024
+_SPECIAL = re.compile(r"([*?\[\\])")  # of a pattern (gitignore(5))
+_ESCAPED = r"\\\1"
 _LINE = re.compile(r"(\d{6}) \w+ [0-9a-f]+ +(\d+|-)\t(.*)", re.DOTALL)
 
 Variables = tuple[tuple[str, str], ...]
@@ -88,9 +91,12 @@ def _working_tree(
         ("GIT_ALTERNATE_OBJECT_DIRECTORIES", paths[1]),
     )
     mine = (*variables, *stored, ("GIT_INDEX_FILE", f"{scratch}/working"))
-    left = (f":(exclude,literal){path}" for path in but)
-    _git(host, root, mine, "add", "--all", "--", ".", *left)
     place = git(host, root, "rev-parse", "--show-prefix").strip()
+    left = (f"--exclude=/{place}{_SPECIAL.sub(_ESCAPED, path)}" for path in but)
+    listing = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", *left)
+    paths_now = _git(host, root, mine, *listing)
+    update = ("update-index", "--add", "--remove", "--replace", "--ignore-skip-worktree-entries")
+    _git(host, root, mine, *update, "-z", "--stdin", stdin=paths_now)
     tree = _git(host, root, mine, "write-tree", *([f"--prefix={place}"] if place else [])).strip()
     return tree, (*variables, *stored)
 
@@ -127,13 +133,13 @@ def _missing(host: Host, target: str, entries: tuple[tuple[str, int, str], ...])
                 yield f"the content of {path}, which is in Git LFS"
 
 
-def _git(host: Host, cwd: str, variables: Variables, *words: str) -> str:
-    done = host.act(("git", *_QUIET, *words), cwd=cwd, env=variables)
+def _git(host: Host, cwd: str, variables: Variables, *words: str, stdin: str = "") -> str:
+    done = host.act(("git", *_QUIET, *words), cwd=cwd, env=variables, stdin=stdin)
     if done.code != 0:
         lines = [line.strip() for line in done.err.splitlines() if line.strip()]
         raise Failed(
             what="the release could not be exported",
             why=" | ".join(lines[-3:]) or f"exit {done.code}",
-            next=f"df -h {cwd}; git -C {cwd} fsck",
+            next=f"df -h {Path(cwd).parent}; git fsck",
         )
     return done.out

@@ -85,7 +85,7 @@ class Home:
 
 
 def home_of(project: Project) -> Home:
-    """Return the project's home: `[deploy] home`, relative to the root. Raises UsageError where it is no path."""
+    """Return the project's home: `[deploy] home`, relative to the root. Raises UsageError where it cannot be one."""
     said = project.settings.deploy.get("home", _DEFAULT)
     if not isinstance(said, str) or not said:
         raise UsageError(
@@ -99,6 +99,12 @@ def home_of(project: Project) -> Home:
             what=f"cannot use {place} as the home of releases",
             why="the project itself lies in it",
             next=f'Write home = "{_DEFAULT}".',
+        )
+    if place.is_relative_to(project.root) and ".unstale" not in place.parts:
+        raise UsageError(
+            what=f"cannot use {place} as the home of releases",
+            why="it is in the checkout, whose code the releases would then seem to be",
+            next=f'Name a directory elsewhere, or write home = "{_DEFAULT}".',
         )
     return Home(place)
 

@@ -16,6 +16,7 @@ from unstale.host import Host
 SCHEMA = "unstale.release/1"
 BUILDING, READY, COMMITTED, FAILED = "building", "ready", "committed", "failed"
 STATUSES = (BUILDING, READY, COMMITTED, FAILED)
+_LISTS = ("not_exported", "linked", "front_ends", "heads")
 _TIMES = ("made_at", "ready_at", "ended_at")
 
 
@@ -92,8 +93,12 @@ class Releases:
         return next((each for each in self.known if each.id == name), None)
 
     def usable(self) -> tuple[Manifest, ...]:
-        """Return those that were built whole and did not fail, newest first."""
-        return tuple(each for each in reversed(self.known) if each.status in (READY, COMMITTED))
+        """Return those from which another may take what was made, newest first: of the failed ones those that were
+        never started, because only their code was at fault.
+        """
+        gated = (each for each in self.known if each.status == FAILED and each.ready_at is None)
+        whole = (each for each in self.known if each.status in (READY, COMMITTED))
+        return tuple(sorted((*gated, *whole), key=lambda each: each.id, reverse=True))
 
 
 def write(host: Host, home: Home, manifest: Manifest) -> None:
@@ -170,6 +175,8 @@ def _document(manifest: Manifest) -> dict[str, Any]:
 def _manifest(document: Any, name: str) -> Manifest:
     if document["schema"] != SCHEMA:
         raise ValueError(f"its schema is {document['schema']}")
+    if not all(isinstance(document[each], list) for each in _LISTS):
+        raise TypeError("what must be a list is none")
     found = codec.decode(Manifest, document)
     if not isinstance(found, Manifest) or found.id != name:
         raise ValueError(f"it is of {document['id']}")

@@ -26,14 +26,14 @@ def imported(
     *,
     app: str,
     want: str,
-    more: dict[str, str] | None = None,
+    more: dict[str, Any] | None = None,
     environ: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Import `app` where and with what the back end runs; return the guard's answer, values of secrets hidden.
 
-    `want` is "models", "entry", "settings" or "baseline", which needs `more`; several are parted by spaces. `environ`
-    is the environment where it is not that of the running process. Costs what a start of the app costs. Raises
-    Unavailable.
+    `want` is "models", "entry", "settings" or "baseline", which needs `more`; several are parted by spaces. `more` goes
+    into what is asked (import_guard.py). `environ` is the environment where it is not that of the running process.
+    Costs what a start of the app costs. Raises Unavailable.
     """
     django = backend.kind == "django"
     given = environ is not None or running.pid is not None
