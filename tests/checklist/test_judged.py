@@ -46,6 +46,12 @@ def test_what_another_check_proves_is_not_what_the_title_says() -> None:
     assert (point.mark, point.why) == (Mark.NOT_CHECKED, "PRC001 had nothing to judge")
 
 
+def test_proving_check_that_found_something_had_something_to_judge() -> None:
+    said = report(proven=PROVEN[:1], findings=(finding("PRC001", Severity.STALE),))
+    point = judged(PROCESSES, said).point()
+    assert (point.mark, point.why) == (Mark.FAILED, "")
+
+
 @pytest.mark.parametrize("severity", [Severity.STALE, Severity.RISK])
 def test_stale_and_risk_fail_with_code_fix_and_both_evidences(severity: Severity) -> None:
     edit = Edit("restart it", ("kill 4711",))

@@ -111,7 +111,8 @@ def judged(asked: Judged, report: Report) -> Seen:
     proven = [each for each in report.proven if asked.covers(each.layer, each.code)]
     proven.sort(key=lambda each: each.code not in asked.proof)
     seen.evidence += [_of(each.fresh.subject, each.fresh.have) for each in proven]
-    if proven and not {each.code for each in proven} & set(asked.proof):
+    judging = {each.code for each in proven} | {each.code for each in seen.failures}
+    if proven and judging.isdisjoint(asked.proof):
         seen.unknown.append(f"{' and '.join(asked.proof)} had nothing to judge")
     lines = [each.summary for each in report.layers if each.layer in asked.layers and each.summary]
     seen.nothing = "; ".join(dict.fromkeys(lines))
