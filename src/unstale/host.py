@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from unstale.answers import NONE, Answer, Columns, Digest, Entry, Ident, Ran, Rows, Stat, Visit
 from unstale.evidence import Evidence
@@ -169,6 +169,12 @@ class Host(Protocol):
         self, ident: Ident, descriptors: tuple[int, ...]
     ) -> AbstractContextManager[tuple[int, ...]]:
         """Share descriptors of a running process, which goes on using them; give ours. Raises OSError."""
+
+    def listening(self, address: str, port: int) -> AbstractContextManager[int]:
+        """Listen there; give our descriptor, which whoever is started may inherit. Raises OSError."""
+
+    def converse(self, path: str, words: dict[str, Any]) -> dict[str, Any]:
+        """Send one JSON object to a unix socket of ours, return the one that answers. Raises OSError, ValueError."""
 
     def visit(self, address: str, port: int, *, tls: bool) -> AbstractContextManager[Visit]:
         """Connect to a server of this machine. Raises OSError."""

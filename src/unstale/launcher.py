@@ -5,17 +5,21 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
+import json
 import os
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from unstale.errors import Failed
 from unstale.hands import ticks
 from unstale.host import Ident
 
 _PIDFD_GETFD = 438  # pidfd_getfd(2): one number on every architecture, since Linux 5.6
+_BACKLOG = 2048  # connections that may wait while nobody accepts; the kernel's somaxconn caps it (listen(2))
+_PATIENCE = 30.0  # seconds for one answer
 _ABOVE = 100  # numbers from here on are in nobody's way
 
 
@@ -39,6 +43,24 @@ def taken(ident: Ident, descriptors: tuple[int, ...]) -> Iterator[tuple[int, ...
     finally:
         for each in (process, *ours):
             os.close(each)
+
+
+@contextmanager
+def listening(address: str, port: int) -> Iterator[int]:
+    """Listen there; give the descriptor. Raises OSError."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.create_server((address, port), family=family, backlog=_BACKLOG) as made:
+        yield made.fileno()
+
+
+def converse(path: str, words: dict[str, Any]) -> dict[str, Any]:
+    """Send one JSON object a line to a unix socket; return the one that answers. Raises OSError, ValueError."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.settimeout(_PATIENCE)
+        line.connect(path)
+        line.sendall(json.dumps(words).encode() + b"\n")
+        with line.makefile("rb") as said:
+            return dict(json.loads(said.readline()))
 
 
 def spawn(

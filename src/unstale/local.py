@@ -10,14 +10,9 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from unstale import (
-    eyes,
-    hands,
-    launcher,
-    removal,
-    sqlite_hands,
-)
+from unstale import eyes, hands, launcher, removal, sqlite_hands
 from unstale.answers import NONE, Answer, Entry, Ident, Ran, Stat, Visit
 from unstale.errors import Failed, Unavailable
 from unstale.sqlite_door import SqliteDoor
@@ -180,6 +175,15 @@ class LocalHost(SqliteDoor):
     ) -> AbstractContextManager[tuple[int, ...]]:
         self._require_changing(f"share descriptors of {ident.pid}")
         return launcher.taken(ident, descriptors)
+
+    def listening(self, address: str, port: int) -> AbstractContextManager[int]:
+        self._require_changing(f"listen on {address}:{port}")
+        return launcher.listening(address, port)
+
+    def converse(self, path: str, words: dict[str, Any]) -> dict[str, Any]:
+        if words != {"do": "status"}:
+            self._require_changing(f"ask {path} to {words.get('do')}")
+        return launcher.converse(path, words)
 
     def visit(self, address: str, port: int, *, tls: bool) -> AbstractContextManager[Visit]:
         from unstale import web  # noqa: PLC0415 - loaded when something is asked

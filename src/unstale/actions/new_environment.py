@@ -70,7 +70,7 @@ class NewEnvironment(Action):
         host.rename(self.prefix, kept)
         cwd = str(Path(self.lock).parent) if self.lock else str(Path(self.prefix).parent)
         bounds = f"{keep.trash}/constraints.txt"
-        host.write(bounds, "\n".join((*_sources(host, self.listed), *self.pins)).encode())
+        host.write(bounds, "\n".join((*sources(host, self.listed), *self.pins)).encode())
         for words in self._steps(bounds):
             run_uv(host, words, self.prefix, cwd)
         host.write(f"{kept}.after", listing(host, self.prefix).encode("utf-8", "surrogateescape"))
@@ -104,7 +104,7 @@ class NewEnvironment(Action):
         return tuple((*each, *past) for each in steps)
 
 
-def _sources(host: Host, listed: str) -> list[str]:
+def sources(host: Host, listed: str) -> list[str]:
     """Return the lines of a requirements.txt that name an index or a directory of wheels; they may hold a password."""
     found = []
     for line in host.read(listed).decode("utf-8", "replace").splitlines() if listed else ():

@@ -15,13 +15,13 @@ from unstale.host import Host
 from unstale.layer import Layer, Risk
 from unstale.project import Frontend
 
-_COMMANDS = {
+COMMANDS = {
     "npm": ("npm", "ci", "--no-audit", "--no-fund"),
     "pnpm": ("pnpm", "install", "--frozen-lockfile"),
     "yarn": ("yarn", "install", "--frozen-lockfile"),
     "bun": ("bun", "install", "--frozen-lockfile"),
 }
-_LOCKS = {"pnpm": "pnpm-lock.yaml", "yarn": "yarn.lock", "npm": "package-lock.json"}
+LOCKS = {"pnpm": "pnpm-lock.yaml", "yarn": "yarn.lock", "npm": "package-lock.json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class NewNodeModules(Action):
 
     def preview(self) -> tuple[str, ...]:
         aside = f"mv {self.frontend}/node_modules {self.frontend}/node_modules.former"
-        words = " ".join((*_COMMANDS[self.packager], *self._past("$(mktemp -d)")))
+        words = " ".join((*COMMANDS[self.packager], *self._past("$(mktemp -d)")))
         return (aside, f"cd {self.frontend} && {words}")
 
     def settled(self, facts: Facts) -> bool:
@@ -68,7 +68,7 @@ class NewNodeModules(Action):
             host.write(lock, made, 0o644)
         try:
             host.rename(f"{self.frontend}/node_modules", f"{keep.trash}/node_modules")
-            words = (*_COMMANDS[self.packager], *self._past(f"{keep.trash}/cache"))
+            words = (*COMMANDS[self.packager], *self._past(f"{keep.trash}/cache"))
             run_node(host, self.frontend, words)
         finally:
             if self.frozen:  # the project has no lock, and gets none by this
@@ -99,7 +99,7 @@ def modules_anew(facts: Facts, frontend: Frontend, *, cache: bool) -> NewNodeMod
     place = str(frontend.path)
     if facts.host.stat(f"{place}/node_modules") is None:
         return None
-    lock = _LOCKS.get(frontend.packager)
+    lock = LOCKS.get(frontend.packager)
     frozen = lock is not None and facts.host.stat(f"{place}/{lock}") is None
     return NewNodeModules(place, frontend.packager, frozen, cache)
 

@@ -28,11 +28,11 @@ def renewing(facts: Facts, environment: Environment, *, cache: bool) -> NewEnvir
     )
     return NewEnvironment(
         prefix=environment.prefix,
-        base=_base(host, environment),
+        base=base_of(host, environment),
         lock=lock,
         pins=pins,
         local=() if lock and lock.endswith("uv.lock") else local,
-        system=_configured(host, environment.prefix).get("include-system-site-packages") == "true",
+        system=configured(host, environment.prefix).get("include-system-site-packages") == "true",
         tools=tools,
         listed="" if locked else _listed(facts, environment),
         cache=cache,
@@ -80,9 +80,9 @@ def _pinned(locked: Locked) -> bool:
     return bool(locked.wanted) and exact
 
 
-def _base(host: Host, environment: Environment) -> str:
+def base_of(host: Host, environment: Environment) -> str:
     """Return the interpreter that the environment was made from: `home` in its pyvenv.cfg (PEP 405)."""
-    home = _configured(host, environment.prefix).get("home")
+    home = configured(host, environment.prefix).get("home")
     minor = ".".join(environment.version.split(".")[:2])
     names = (f"python{minor}", f"pypy{minor}", "python3")
     places = (f"{home}/{name}" for name in names) if home else ()
@@ -96,7 +96,7 @@ def _base(host: Host, environment: Environment) -> str:
     )
 
 
-def _configured(host: Host, prefix: str) -> dict[str, str]:
+def configured(host: Host, prefix: str) -> dict[str, str]:
     """Return what pyvenv.cfg says (PEP 405)."""
     text = host.read(f"{prefix}/pyvenv.cfg").decode("utf-8", "replace")
     pairs = (line.partition("=") for line in text.splitlines())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,12 @@ def said_before(host: Host, start: Start) -> int:
 def last_lines(host: Host, start: Start, said: int) -> str:
     """Return the last three lines after the first `said` bytes of its log."""
     with suppress(OSError):
-        lines = host.read(start.stderr)[said:].decode("utf-8", "replace").strip().splitlines()
         values = secrets(host, start.env.values(), f"{start.cwd}/.env")
-        return hide(" | ".join(line.strip() for line in lines[-3:]), values)
+        return " | ".join(each.strip() for each in tail(host, start.stderr, said, values)[-3:])
     return ""
+
+
+def tail(host: Host, log: str, said: int, values: Iterable[str]) -> list[str]:
+    """Return the lines of a log after its first `said` bytes, without these values. Raises OSError."""
+    text = host.read(log)[said:].decode("utf-8", "replace").strip()
+    return hide(text, values).splitlines()

@@ -50,6 +50,17 @@ def find_project(start: Path, host: Host) -> Project:
     return project
 
 
+def project_at(root: Path, host: Host, otherwise: Settings) -> Project:
+    """Return the project whose root is exactly this directory, as that of a release is.
+
+    `otherwise` are the settings where it has none of its own. Raises OSError, UsageError.
+    """
+    files = [root / name for name in ("unstale.toml", "pyproject.toml")]
+    loaded = (settings_file.load(each) for each in files if each.is_file())
+    settings = next((each for each in loaded if each is not None), otherwise)
+    return _project(root, settings, host.walk(str(root), PRUNED, depth=4), host)
+
+
 def _resolved(start: Path) -> Path:
     try:
         return start.resolve()

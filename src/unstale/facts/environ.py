@@ -10,3 +10,9 @@ def environ_of(host: Host, pid: int) -> dict[str, str]:
     raw = host.read(f"/proc/{pid}/environ").decode("utf-8", "surrogateescape")
     pairs = (item.partition("=") for item in raw.split("\0"))
     return {key: value for key, found, value in pairs if found}
+
+
+def own_environ(host: Host) -> dict[str, str]:
+    """Return the variables that we ourselves would give to what we start. Raises Unavailable."""
+    pairs = (each.partition("=") for each in host.run(("env", "-0")).out.split("\0"))
+    return {key: value for key, found, value in pairs if found}

@@ -78,7 +78,12 @@ def _environment(facts: Facts, backend: Backend) -> Environment | None:
     prefix = _serving_prefix(facts, backend) or beside
     if prefix is None or facts.host.stat(f"{prefix}/pyvenv.cfg") is None:
         return None
-    config = _config(facts.host, prefix)
+    return environment_at(facts.host, prefix, str(backend.path))
+
+
+def environment_at(host: Host, prefix: str, backend: str) -> Environment | None:
+    """Return the virtual environment of that prefix, None for half of one. Raises Unavailable, OSError."""
+    config = _config(host, prefix)
     version = config.get("version") or config.get("version_info") or ""
     if not version:
         raise Unavailable(
@@ -89,18 +94,18 @@ def _environment(facts: Facts, backend: Backend) -> Environment | None:
     minor = ".".join(version.split(".")[:2])
     pypy = config.get("implementation", "").lower() == "pypy"
     site = f"{prefix}/lib/{'pypy' if pypy else 'python'}{minor}/site-packages"
-    if facts.host.stat(site) is None:
+    if host.stat(site) is None:
         return None
-    own = distributions(facts.host, site)
+    own = distributions(host, site)
     return Environment(
         prefix=prefix,
         python=f"{prefix}/bin/python",
         version=".".join(version.split(".")[:3]),
         tag=f"{'pypy' if pypy else 'cpython-'}{minor.replace('.', '')}",
         site=site,
-        backend=str(backend.path),
+        backend=backend,
         distributions=tuple(own),
-        borrowed=tuple(_borrowed(facts.host, site, config, minor)),
+        borrowed=tuple(_borrowed(host, site, config, minor)),
     )
 
 

@@ -26,20 +26,24 @@ def imported(
     *,
     app: str,
     want: str,
-    more: dict[str, str] | None = None,
+    more: dict[str, Any] | None = None,
+    environ: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Import `app` where and with what the back end runs; return the guard's answer, values of secrets hidden.
 
-    `want` is "models", "entry" or "baseline", which needs `more`. Costs what a start of the app costs.
-    Raises Unavailable.
+    `want` is "models", "entry", "settings" or "baseline", which needs `more`; several are parted by spaces. `more` goes
+    into what is asked (import_guard.py). `environ` is the environment where it is not that of the running process.
+    Costs what a start of the app costs. Raises Unavailable.
     """
     django = backend.kind == "django"
-    environ = environ_of(facts.host, running.pid) if running.pid else _dotenv(facts, backend)
+    given = environ is not None or running.pid is not None
+    if environ is None:
+        environ = environ_of(facts.host, running.pid) if running.pid else _dotenv(facts, backend)
     asked = {
         "sys_path": list(dict.fromkeys([running.cwd, str(backend.path)])),
         "imports": [] if django else [app],
         **({"django_settings": app} if django else {}),
-        "want": [want],
+        "want": want.split(),
         "allow_import_without_barrier": facts.options.allow_import,
         "seconds": _SECONDS,
         **(more or {}),
@@ -48,7 +52,7 @@ def imported(
         (running.python, "-B", "-E", "-S", str(_GUARD)),
         cwd=running.cwd,
         env=tuple(environ.items()),
-        clean=running.pid is not None,
+        clean=given,
         stdin=json.dumps(asked),
         timeout=_SECONDS + 5,
     )

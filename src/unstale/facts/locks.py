@@ -46,7 +46,7 @@ class Locks(Fact):
             for backend in facts.project.backends:
                 if str(backend.path) == environment.backend:
                     places = backend.requirements
-                    found += [_locked(facts.host, path, environment) for path in places]
+                    found += [locked_by(facts.host, path, environment) for path in places]
         if not found:
             raise Absent(
                 what="no lock",
@@ -56,7 +56,8 @@ class Locks(Fact):
         return cls(seen_at=facts.host.now(), locks=tuple(found))
 
 
-def _locked(host: Host, path: Path, environment: Environment) -> Locked:
+def locked_by(host: Host, path: Path, environment: Environment) -> Locked:
+    """Return what a lock wants in an environment. Raises Unavailable where it cannot be read."""
     markers = _markers(environment)
     try:
         wanted = _wanted(host, path, markers)
