@@ -20,6 +20,8 @@ from lab.arena import free_port
 from lab.engine import Engine, why_none
 from lab.postgres import Cluster
 from lab.postgres import why_none as why_no_postgres
+from lab.systemd import Systemd
+from lab.systemd import why_none as why_no_systemd
 from lab.waiting import wait_for
 
 # Under nohup, or in the background of a script, a process and its children would be deaf to these.
@@ -210,6 +212,18 @@ def postgres() -> Iterator[Cluster]:
         yield started
     finally:
         started.stop()
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[Systemd]:
+    why = why_no_systemd()
+    if why is not None:
+        assert not os.environ.get("CI"), why
+        pytest.skip(why)
+    started = Systemd(tmp_path)
+    started.start()
+    yield started
+    started.stop()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.systemd import Systemd, why_none
+from lab.systemd import Systemd
 from lab.waiting import wait_for
 from unstale.answers import Ran
 from unstale.errors import Unavailable
@@ -43,18 +40,6 @@ Type=notify
 ExecStart=/lib/systemd/systemd-journald
 Sockets=systemd-journald.socket
 """
-
-
-@pytest.fixture
-def systemd(tmp_path: Path) -> Iterator[Systemd]:
-    why = why_none()
-    if why is not None:
-        assert not os.environ.get("CI"), why
-        pytest.skip(why)
-    started = Systemd(tmp_path)
-    started.start()
-    yield started
-    started.stop()
 
 
 @pytest.fixture

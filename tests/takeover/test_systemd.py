@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.systemd import Systemd, why_none
+from lab.systemd import Systemd
 from lab.waiting import wait_for
 
 if TYPE_CHECKING:
     from conftest import Site
-
-
-@pytest.fixture
-def systemd(tmp_path: Path) -> Iterator[Systemd]:
-    why = why_none()
-    if why is not None:
-        assert not os.environ.get("CI"), why
-        pytest.skip(why)
-    started = Systemd(tmp_path)
-    started.start()
-    yield started
-    started.stop()
 
 
 @pytest.fixture
