@@ -414,7 +414,7 @@ def shutil_rmtree(place: Path) -> None:
 
 
 def test_kill_while_git_writes_leaves_nothing(shop: Site) -> None:
-    for number in range(300):
+    for number in range(2000):
         (shop.root / f"app/file{number}.txt").write_text(str(number) * 2000)
     shop.commit("many files")
     code = "import sys; sys.path[:0] = ['tests', '.']; from release_yard import *; from changes import found; from pathlib import Path\n"
@@ -424,7 +424,7 @@ def test_kill_while_git_writes_leaves_nothing(shop: Site) -> None:
         f"print(released(facts, *releasing(facts, Wanted({head(shop)!r}, server='uvicorn'))[:1]))\n"
     )
     cut = 0
-    for delay in (0.06, 0.1, 0.14, 0.18):
+    for delay in (0, 0.01, 0.02, 0.03):
         child = subprocess.Popen(
             [sys.executable, "-c", code],
             stdout=subprocess.PIPE,
@@ -432,6 +432,8 @@ def test_kill_while_git_writes_leaves_nothing(shop: Site) -> None:
         )
         assert child.stdout
         child.stdout.readline()
+        while child.poll() is None and not list(home(shop).releases.glob("*/BUILDING")):
+            time.sleep(0.001)
         time.sleep(delay)
         child.kill()
         rest = child.stdout.read()
@@ -441,6 +443,6 @@ def test_kill_while_git_writes_leaves_nothing(shop: Site) -> None:
         state = decided(shop)
         assert state in ("gone", "building"), rest
         for each in known(shop):
-            assert len(list(home(shop).release(each.id).glob("app/file*.txt"))) == 300
+            assert len(list(home(shop).release(each.id).glob("app/file*.txt"))) == 2000
             shutil_rmtree(home(shop).release(each.id))
     assert cut
