@@ -86,6 +86,8 @@ def test_password_of_a_running_process_is_read_from_its_environment(
     (tmp_path / ".env").unlink()
     with subprocess.Popen(["sleep", "60"], env=env) as child:
         try:
+            told = Path(f"/proc/{child.pid}/environ")
+            wait_for(lambda: b"DATABASE_URL" in told.read_bytes())  # empty while it begins
             running = PostgresStore(store.url, UrlSource("DATABASE_URL", child.pid))
             assert running.revisions(host) == ("abc123",)
         finally:
