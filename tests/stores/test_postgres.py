@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.postgres import PASSWORD, program
+from lab.waiting import wait_for
 from unstale import codec
 from unstale.errors import Failed, Unavailable
 from unstale.local import LocalHost
