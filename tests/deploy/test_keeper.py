@@ -256,6 +256,24 @@ def test_routes_that_the_app_has_not_are_answered_for_it(kept: Kept) -> None:
     assert b"page of everything" in kept.page("/anything")[2]
 
 
+def test_health_route_that_raises_is_an_error_and_not_answered_for_it(kept: Kept) -> None:
+    """An app without a framework: whoever raises has not said that there is no such route."""
+    raising = "async def app(scope, receive, send): raise RuntimeError('no database')\n"
+    kept.release("raising", raising, "--lifespan", "off")
+    assert kept.ready("raising")
+    assert kept.private("raising", "/health/ready").startswith("500 ")
+
+
+def test_worker_that_is_told_to_end_while_it_starts_ends(kept: Kept) -> None:
+    slow = "import asyncio\n@app.on_event('startup')\nasync def wait(): await asyncio.sleep(2)\n"
+    kept.release("slow", source("slow", slow))
+    assert kept.ask("start", "slow")["ok"]
+    wait_for(lambda: "Waiting for application startup" in kept.log.read_text())
+    os.kill(kept.workers("slow")[0]["pid"], signal.SIGTERM)
+    wait_for(lambda: not kept.workers("slow"), timeout=20)
+    assert "AttributeError" not in kept.log.read_text()
+
+
 def test_private_socket_answers_before_the_site_does(kept: Kept) -> None:
     kept.release("one", source("one"))
     assert kept.ready("one")

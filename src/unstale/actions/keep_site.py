@@ -23,7 +23,8 @@ _RUNNER = Path(guard.__file__).parent / "runner"
 _LISTENER = 3  # the number under which the keeper has it
 _PATIENCE = 10.0  # seconds that a keeper has to answer
 _DRAIN = 30.0  # seconds that a site which is left has for what it has begun
-_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ")
+BARE = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+"""What is given of our own environment to what we start where nobody else's is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class KeepSite(Action):
         runtime, program = runtime_directory(host, home), install_runner(host, home)
         log = f"{home.logs}/keeper.log"
         said = seen.size if (seen := host.stat(log)) else 0
-        env = {name: value for name in _KEPT if (value := host.environ(name)) is not None}
+        env = bare(host)
         try:
             with ExitStack() as stack:
                 listener = self._listener(host, stack)
@@ -137,6 +138,11 @@ class LeaveSite(Action):
                     next=f"ps -o pid,stat,args --ppid {now.pid}",
                 )
             host.sleep(0.05)
+
+
+def bare(host: Host) -> dict[str, str]:
+    """Return the variables of BARE that we have."""
+    return {name: value for name in BARE if (value := host.environ(name)) is not None}
 
 
 def install_runner(host: Host, home: Home) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from unstale.action import Action, Keep
-from unstale.actions.keep_site import install_runner
+from unstale.actions.keep_site import bare, install_runner
 from unstale.actions.lifecycle import without_traces
 from unstale.actions.said import tail
 from unstale.deploy.control import STARTING, Status, ask, status
@@ -25,7 +25,6 @@ START = 60.0
 """Seconds that a release has to start."""
 
 _LINES = 40  # of its log, when it does not start
-_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ class StartRelease(Action):
         elif self.pid is not None:
             given = without_traces(environ_of(host, self.pid))
         else:
-            given = {name: word for name in _KEPT if (word := host.environ(name)) is not None}
+            given = bare(host)
         place = self._home.environment(self.release)
         old = given.get("VIRTUAL_ENV")
         path = [each for each in given.get("PATH", os.defpath).split(":") if each != f"{old}/bin"]

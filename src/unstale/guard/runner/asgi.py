@@ -51,6 +51,7 @@ class Gated(uvicorn.Server):
     def __init__(self, config):
         super().__init__(config)
         config.headers = [*config.headers, ("X-Unstale-Release", self.worker.release)]
+        self.loop = None
         self.accepting = False
         self.tasks = set()
         self.rest = b""
@@ -104,7 +105,10 @@ class Gated(uvicorn.Server):
 
     def handle_exit(self, sig, frame):
         """Drain where its keeper is gone and a person ends it: nobody is left to say for how long."""
-        self.loop.call_soon_threadsafe(self._do, {"do": "drain", "seconds": GRACE})
+        if self.loop is None:  # the app has not started
+            super().handle_exit(sig, frame)
+        else:
+            self.loop.call_soon_threadsafe(self._do, {"do": "drain", "seconds": GRACE})
 
     def _accept(self, wanted):
         if wanted != self.accepting:

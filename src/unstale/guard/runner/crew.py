@@ -19,7 +19,7 @@ CALM = 60.0
 
 
 class Worker:
-    """One process of a release. `state`: starting, ready, accepting, stopped, draining, dead."""
+    """One process of a release. `state`: starting, ready, accepting, stopped, draining."""
 
     def __init__(self, release, number, process, channel):
         self.release, self.number, self.process, self.channel = release, number, process, channel

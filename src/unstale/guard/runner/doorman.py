@@ -57,11 +57,7 @@ class Doorman:
             if passing:
                 await send(message)
 
-        try:
-            await self.app(scope, receive, hold)
-        except Exception:
-            if passing:
-                raise
+        await self.app(scope, receive, hold)
         if not passing:
             await self._own(scope, send)
 
