@@ -228,8 +228,11 @@ def systemd(tmp_path: Path) -> Iterator[Systemd]:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep on one worker what shares a costly fixture: the laid example, a Docker engine, a module's own."""
+    """Keep on one worker what shares a costly fixture: the laid example, a module's own, a Docker engine.
+
+    Two engines that start at once stand in each other's way: both make the same chains of iptables.
+    """
     for item in items:
         place = item.path.relative_to(Path(__file__).parent.parent)
-        costly = place.name in _ON_THE_EXAMPLE or item.get_closest_marker("docker") is not None
+        costly = place.name in _ON_THE_EXAMPLE or "engine" in getattr(item, "fixturenames", ())
         item.add_marker(pytest.mark.xdist_group("example" if costly else str(place)))

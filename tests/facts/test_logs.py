@@ -254,12 +254,13 @@ def test_container_is_read_from_its_own_start(composed: Path, engine: Engine) ->
     assert "boom" in shown.stdout + shown.stderr
 
 
-def test_workers_and_a_reloader_name_the_start_of_their_leader(site: Site) -> None:
-    for words in (("--workers", "2"), ("--reload",)):
-        child = site.serve(*words)
-        (seen,) = logs(site)
-        assert seen.whose == f"read from where pid {child.pid} names its start", words
-        site.end()
+@pytest.mark.parametrize("words", [("--workers", "2"), ("--reload",)])
+def test_workers_and_a_reloader_name_the_start_of_their_leader(
+    site: Site, words: tuple[str, ...]
+) -> None:
+    child = site.serve(*words)
+    (seen,) = logs(site)
+    assert seen.whose == f"read from where pid {child.pid} names its start"
 
 
 WSGI = """\
