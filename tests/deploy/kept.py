@@ -41,7 +41,13 @@ class Kept:
             self.keeper = subprocess.Popen(
                 [*argv, str(self.runtime), str(listener.fileno())], pass_fds=(listener.fileno(),)
             )
-        wait_for((self.runtime / "keeper.sock").exists)
+        wait_for(self._answers)
+
+    def _answers(self) -> bool:
+        """Return whether it does: its socket is there a moment before it listens."""
+        with suppress(OSError):
+            return bool(self.ask("status")["ok"])
+        return False
 
     def release(self, name: str, source: str, *args: str, workers: int = 1) -> None:
         """Lay a release whose app is this source."""
